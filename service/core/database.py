@@ -1,0 +1,53 @@
+"""The database: engines, and the one place where a transaction begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Executable
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.engine import make_url
+
+# A statement that waits this long for a lock is answered 503 and may be tried again.
+_SERVER_SETTINGS = {
+    "application_name": "lead-lifecycle",
+    "timezone": "UTC",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+}
+
+
+def dumps(value: Any) -> str:
+    """Return a value as JSON text; dates, UUIDs and decimals (as strings) included."""
+    return orjson.dumps(value, default=str).decode()
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """Return an engine for a ``postgresql://`` address; nothing connects before it is used."""
+    return create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=False,
+        json_serializer=dumps,
+        json_deserializer=orjson.loads,
+        connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5, "command_timeout": 60},
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Yield a connection in a transaction that commits when the block ends well and rolls back when it does not."""
+    async with engine.begin() as connection:
+        yield connection
+
+
+async def fetch(connection: AsyncConnection, statement: Executable, **parameters: Any) -> list[dict[str, Any]]:
+    """Run a statement and return its rows as dictionaries."""
+    result = await connection.execute(statement, parameters)
+    return [dict(row) for row in result.mappings()]

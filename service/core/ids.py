@@ -1,0 +1,21 @@
+"""Identifiers: UUIDv7, and the queue bucket a thing belongs to."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+BUCKETS: Final = 64
+NIL: Final = UUID(int=0)
+
+
+def new_id() -> UUID:
+    """Return a new UUIDv7: unique, and ordered by the time it was made."""
+    return uuid7()
+
+
+def bucket_of(identifier: UUID) -> int:
+    """Return the queue bucket of a lead or a delivery: 0 to 63, taken from the random tail of its id."""
+    return identifier.int % BUCKETS

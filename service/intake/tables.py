@@ -1,0 +1,67 @@
+"""Channels, and the raw deliveries that came in through them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+from service.core.tables import Instant, metadata
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("vendor", Text, nullable=False),
+    Column("name", Text),
+    Column("secret", Text),
+    # During a rotation both secrets verify until previous_secret_until.
+    Column("previous_secret", Text),
+    Column("previous_secret_until", Instant),
+    Column("settings", JSONB, nullable=False),
+    Column("mapping", JSONB, nullable=False),
+    Column("defaults", JSONB, nullable=False),
+    Column("policy", JSONB, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("deleted_at", Instant),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("bucket", SmallInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("dedupe_key", Text),
+    Column("reason", Text),
+    Column("detail", Text),
+    # What became of it, one entry a submission: {"lead_id", "result": "created" | "matched" | …}
+    Column("outcome", JSONB, nullable=False),
+    Column("lead_ids", ARRAY(UUID), nullable=False),
+    Column("processed_at", Instant),
+    CheckConstraint(
+        "status IN ('received', 'pending_fetch', 'processed', 'duplicate', 'ignored', 'dead')", name="status"
+    ),
+    Index("ix_deliveries_waiting", "id", postgresql_where=text("status = 'received'")),
+    Index("ix_deliveries_channel", "channel", "id"),
+    Index("ix_deliveries_dead", "id", postgresql_where=text("status = 'dead'")),
+)
+
+# Outlives the deliveries it was made from: for vendors that sign no timestamp this is the only defence against replay.
+delivery_keys = Table(
+    "delivery_keys",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("dedupe_key", Text, primary_key=True),
+    Column("delivery_id", UUID, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)

@@ -1,0 +1,193 @@
+"""What the service remembers of a lead: its row (a projection), its identities and its append-only ledger.
+
+Every table carries ``lead_id`` in its primary key, so that all of a lead's rows can live on one shard; ``identities`` alone is keyed by
+the value itself, because it is what finds the lead.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+from service.core.tables import Instant, metadata
+
+_STAGES = "('acquired', 'cleaned', 'nurtured', 'opportunity', 'won', 'churned', 'reactivated')"
+
+leads = Table(
+    "leads",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("furthest_stage", Text, nullable=False),
+    Column("stage_entered_at", Instant, nullable=False),
+    Column("journey", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("full_name", Text),
+    Column("first_name", Text),
+    Column("last_name", Text),
+    Column("job_title", Text),
+    Column("company_name", Text),
+    Column("company_domain", Text),
+    Column("industry", Text),
+    Column("company_size", Text),
+    Column("country", Text),
+    Column("region", Text),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("utm", JSONB, nullable=False),
+    Column("external_ids", JSONB, nullable=False),
+    Column("consent", JSONB, nullable=False),
+    Column("referred_by", Text),
+    Column("score", Integer, nullable=False),
+    Column("owner", Text),
+    Column("amount", Numeric(20, 4)),
+    Column("currency", Text),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("attributes", JSONB, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("verdict_reasons", ARRAY(Text), nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("acquired_at", Instant, nullable=False),
+    Column("last_activity_at", Instant),
+    Column("erased_at", Instant),
+    Column("merged_into", UUID),
+    CheckConstraint(f"stage IN {_STAGES}", name="stage"),
+    CheckConstraint(f"furthest_stage IN {_STAGES}", name="furthest_stage"),
+    CheckConstraint("verdict IN ('valid', 'suspect', 'invalid')", name="verdict"),
+    Index("ix_leads_stage", "stage", "stage_entered_at", "id"),
+    Index("ix_leads_channel", "channel", "acquired_at", "id"),
+    Index("ix_leads_acquired_at", "acquired_at", "id"),
+    Index("ix_leads_score", "score", "id"),
+    Index("ix_leads_owner", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
+    Index("ix_leads_tags", "tags", postgresql_using="gin", postgresql_where=text("tags <> '{}'")),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    # 'email', 'phone' or 'external:<system>'
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("lead_id", UUID, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("lead_id", UUID, primary_key=True),
+    Column("id", UUID, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    Column("journey", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("from_stage", Text),
+    Column("to_stage", Text, nullable=False),
+    Column("skipped", ARRAY(Text), nullable=False),
+    Column("reason", Text),
+    Column("category", Text),
+    Column("note", Text),
+    Column("amount", Numeric(20, 4)),
+    Column("currency", Text),
+    # Only on rows that start a journey: what its touchpoint said.
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("actor", Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("correction_id", UUID),
+    Column("superseded_at", Instant),
+    Column("superseded_by", UUID),
+    ForeignKeyConstraint(["lead_id"], ["leads.id"]),
+    CheckConstraint(f"to_stage IN {_STAGES}", name="to_stage"),
+    Index(
+        "uq_transitions_current", "lead_id", "sequence", unique=True, postgresql_where=text("superseded_at IS NULL")
+    ),
+    Index("ix_transitions_occurred_at", "occurred_at"),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("lead_id", UUID, primary_key=True),
+    Column("id", UUID, primary_key=True),
+    Column("from_sequence", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    ForeignKeyConstraint(["lead_id"], ["leads.id"]),
+)
+
+journeys = Table(
+    "journeys",
+    metadata,
+    Column("lead_id", UUID, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("entry_stage", Text, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("started_at", Instant, nullable=False),
+    Column("stage", Text, nullable=False),
+    # The furthest funnel stage, the outcome and the entered stages in one number: service/stats/definitions.py.
+    Column("cell", SmallInteger, nullable=False),
+    Column("furthest_stage", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("cleaned_at", Instant),
+    Column("nurtured_at", Instant),
+    Column("opportunity_at", Instant),
+    Column("won_at", Instant),
+    Column("churned_at", Instant),
+    Column("reason", Text),
+    Column("amount", Numeric(20, 4)),
+    Column("currency", Text),
+    # False for test leads: remembered, never counted.
+    Column("counted", Boolean, nullable=False),
+    ForeignKeyConstraint(["lead_id"], ["leads.id"]),
+    CheckConstraint("outcome IN ('open', 'disqualified', 'lost', 'lapsed', 'customer')", name="outcome"),
+    Index("ix_journeys_started_at", "started_at", "lead_id", "number"),
+    Index("ix_journeys_channel", "channel", "started_at"),
+)
+
+touchpoints = Table(
+    "touchpoints",
+    metadata,
+    Column("lead_id", UUID, primary_key=True),
+    Column("id", UUID, primary_key=True),
+    Column("journey", Integer, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("utm", JSONB, nullable=False),
+    # 'api', 'webhook', 'transition'
+    Column("via", Text, nullable=False),
+    Column("matched_by", ARRAY(Text), nullable=False),
+    Column("delivery_id", UUID),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    ForeignKeyConstraint(["lead_id"], ["leads.id"]),
+)
+
+reasons = Table(
+    "reasons",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("category", Text, nullable=False),
+    Column("label", Text),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("category IN ('disqualified', 'lost', 'lapsed', 'customer')", name="category"),
+)

@@ -1,0 +1,28 @@
+"""The outbox: every change of a lead as an event, written in the transaction of the change."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from service.core.tables import Instant, metadata
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # The nil UUID for events that belong to no lead.
+    Column("lead_id", UUID, primary_key=True),
+    Column("id", UUID, primary_key=True),
+    Column("bucket", SmallInteger, nullable=False),
+    # (feed_epoch << 48) + transaction id: orders events so that nothing appears behind a cursor. See docs/decisions.
+    Column("position", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    # The lead's version after this event: 1, 2, 3 … without gaps.
+    Column("sequence", Integer, nullable=False),
+    Column("transition_id", UUID),
+    Column("data", JSONB, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Index("ix_outbox_position", "position", "id"),
+    Index("ix_outbox_id", "id"),
+)

@@ -1,0 +1,68 @@
+"""The settings: read once from the environment, checked, frozen, passed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, HttpUrl, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """A setting has a wrong value; the message is one line that names it."""
+
+
+def _is_postgresql(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
+        raise ValueError("must be a postgresql:// address")
+    return url
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set, each from the variable of its name with the prefix ``LEADS_``."""
+
+    model_config = SettingsConfigDict(env_prefix="LEADS_", frozen=True, extra="ignore")
+
+    database_url: Annotated[
+        str | None,
+        AfterValidator(_is_postgresql),
+        Field(description="PostgreSQL 15 or newer. Absent: an embedded server under the data folder"),
+    ] = None
+    data_dir: Annotated[Path, Field(description="Where the embedded database lives")] = Path("./data")
+    host: Annotated[str, Field(description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one")] = 8000
+    workers: Annotated[int, Field(ge=1, le=64, description="API processes that `leads serve` starts")] = 1
+    public_url: Annotated[
+        HttpUrl | None,
+        Field(description="How the world reaches this service; used in addresses and to check signatures over URLs"),
+    ] = None
+    bootstrap_key: Annotated[
+        str | None,
+        Field(min_length=20, max_length=200, description="Becomes the admin key if no key exists yet"),
+    ] = None
+    log_format: Annotated[Literal["json", "text"], Field(description="How log lines look")] = "json"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least severe line logged")] = "info"
+    access_log: Annotated[bool, Field(description="One log line per request")] = True
+    database_pool: Annotated[int, Field(ge=1, le=200, description="Database connections per process")] = 10
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30, description="Largest request body, except batches")] = 1 << 20
+    max_batch_bytes: Annotated[int, Field(ge=1024, le=1 << 30, description="Largest body of a batch")] = 16 << 20
+    rate_limit: Annotated[
+        int, Field(ge=0, description="Requests per minute and key, per API process; 0 switches the limit off")
+    ] = 60_000
+    intake_queue: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Deliveries that may wait for their commit before 503 is answered")
+    ] = 4096
+    shutdown_seconds: Annotated[int, Field(ge=1, le=600, description="How long a stop waits for what was accepted")] = 30
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings from the environment, or raise `SettingsError` with one line that names the variable at fault."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as fault:
+        first = fault.errors(include_url=False, include_input=False)[0]
+        name = "LEADS_" + str(first["loc"][0]).upper()
+        raise SettingsError(f"{name}: {first['msg']}") from None
+
+

@@ -1,0 +1,85 @@
+"""Counters that make the standard questions cost the same at any size: deltas, written with each change, and their rollups."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import UUID
+
+from service.core.tables import Instant, metadata
+
+# Buckets of deltas are the quarter hour (UTC) of the journey's start: every time zone in use is a multiple of it.
+cohort_deltas = Table(
+    "cohort_deltas",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("bucket", Instant, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("entry_stage", Text, nullable=False),
+    Column("cell", SmallInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+cohort_rollup = Table(
+    "cohort_rollup",
+    metadata,
+    # 0 quarter hour, 1 day, 2 month (UTC): definitions.GRAINS
+    Column("grain", SmallInteger, nullable=False),
+    Column("bucket", Instant, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("entry_stage", Text, nullable=False),
+    Column("cell", SmallInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Index(
+        "uq_cohort_rollup",
+        "grain",
+        "bucket",
+        "channel",
+        "campaign",
+        "entry_stage",
+        "cell",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_include=["count"],
+    ),
+)
+
+# Buckets here are the quarter hour of the transition itself; channel and campaign are its journey's.
+flow_deltas = Table(
+    "flow_deltas",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("bucket", Instant, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("from_stage", Text),
+    Column("to_stage", Text, nullable=False),
+    Column("moved_in", Integer, nullable=False),
+    Column("moved_out", Integer, nullable=False),
+)
+
+flow_rollup = Table(
+    "flow_rollup",
+    metadata,
+    Column("grain", SmallInteger, nullable=False),
+    Column("bucket", Instant, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("from_stage", Text),
+    Column("to_stage", Text, nullable=False),
+    Column("moved_in", BigInteger, nullable=False),
+    Column("moved_out", BigInteger, nullable=False),
+    Index(
+        "uq_flow_rollup",
+        "grain",
+        "bucket",
+        "channel",
+        "campaign",
+        "from_stage",
+        "to_stage",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_include=["moved_in", "moved_out"],
+    ),
+)
