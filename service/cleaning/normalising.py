@@ -1,0 +1,153 @@
+"""One submission through all of cleaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from service.cleaning.country import clean_country
+from service.cleaning.domains import company_domain, domain_of_mailbox
+from service.cleaning.email import EMAIL_LIMIT, clean_email
+from service.cleaning.names import clean_name
+from service.cleaning.phone import PHONE_LIMIT, clean_phone
+from service.cleaning.submission import Cleaned, Fault, Submission, Unusable
+from service.cleaning.texts import TEXT_LIMIT, one_line, storable
+from service.cleaning.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+_Value = TypeVar("_Value")
+
+_TAG_LIMIT: Final = 100
+_NAME_LIMIT: Final = 250
+# Where a field stands in the body of POST /v1/leads, and the reason it gives the verdict.
+_FIELDS: Final = {
+    "email": ("/email", "email_invalid"),
+    "phone": ("/phone", "phone_invalid"),
+    "country": ("/company/country", "country_invalid"),
+    "company_domain": ("/company/domain", "domain_invalid"),
+}
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What turned up while one submission was cleaned."""
+
+    faults: list[Fault] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def report(self, pointer: str, why: str, reason: str) -> None:
+        self.faults.append(Fault(pointer, why))
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+def normalise(submission: Submission, default_region: str | None = None) -> Cleaned:
+    """Return the submission in the service's notation, with a verdict and the faults of what was given but cannot be used.
+
+    A phone number in national notation is read as one of the submission's country, then of ``default_region`` (alpha-2).
+    Never raises; what was normalised before comes out unchanged.
+    """
+    found = _Findings()
+    country = _checked(found, "country", one_line(submission.country), clean_country)
+    email = _checked(found, "email", one_line(submission.email, EMAIL_LIMIT + 1), clean_email)
+    phone = _phone(found, submission.phone, tuple(region for region in (country, default_region) if region))
+    domain = _checked(found, "company_domain", one_line(submission.company_domain), company_domain)
+    name = clean_name(
+        one_line(submission.full_name),
+        one_line(submission.first_name, _NAME_LIMIT),
+        one_line(submission.last_name, _NAME_LIMIT),
+    )
+    external_ids = _external_ids(found, submission.external_ids)
+    attributes = storable(submission.attributes) | found.notes if found.notes else storable(submission.attributes)
+    cleaned = Submission(
+        email=email,
+        phone=phone,
+        full_name=name.full,
+        first_name=name.first,
+        last_name=name.last,
+        job_title=one_line(submission.job_title),
+        company_name=one_line(submission.company_name),
+        company_domain=domain or (domain_of_mailbox(email) if email else None),
+        industry=one_line(submission.industry),
+        company_size=one_line(submission.company_size),
+        country=country,
+        region=one_line(submission.region),
+        channel=one_line(submission.channel),
+        campaign=one_line(submission.campaign),
+        utm=_utm(submission.utm),
+        external_ids=external_ids,
+        consent=storable(submission.consent),
+        referred_by=one_line(submission.referred_by),
+        tags=_tags(submission.tags),
+        attributes=attributes,
+        occurred_at=_aware(submission.occurred_at),
+        test=submission.test,
+        delivery_id=submission.delivery_id,
+        auto_clean=submission.auto_clean,
+    )
+    verdict, reasons = judge(cleaned, found.reasons, faulty=bool(found.faults))
+    return Cleaned(cleaned, verdict, reasons, tuple(found.faults))
+
+
+def _checked(found: _Findings, name: str, raw: str | None, clean: Callable[[str], _Value]) -> _Value | None:
+    if raw is None:
+        return None
+    try:
+        return clean(raw)
+    except Unusable as why:
+        pointer, reason = _FIELDS[name]
+        found.report(pointer, str(why), reason)
+        found.notes[f"raw_{name}"] = raw
+        return None
+
+
+def _phone(found: _Findings, value: str | None, regions: tuple[str, ...]) -> str | None:
+    phone = _checked(found, "phone", one_line(value, PHONE_LIMIT + 1), lambda raw: clean_phone(raw, regions))
+    if phone is None:
+        return None
+    if not phone.assigned:
+        found.reasons.append("phone_unassigned")
+    if phone.extension:
+        found.notes["phone_extension"] = phone.extension
+    if phone.others:
+        found.notes["phone_others"] = phone.others
+    return phone.number
+
+
+def _external_ids(found: _Findings, given: Mapping[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    for key, value in given.items():
+        system, identifier = one_line(key), one_line(value, TEXT_LIMIT + 1)
+        if system is None or identifier is None:
+            continue
+        if len(identifier) > TEXT_LIMIT:
+            # Never cut: two long ids could become one person.
+            pointer = "/external_ids/" + system.replace("~", "~0").replace("/", "~1")
+            found.report(pointer, f"is longer than {TEXT_LIMIT} characters", "external_id_invalid")
+            continue
+        kept[system] = identifier
+    return kept
+
+
+def _utm(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the campaign parameters under their bare names: ``utm_source`` and ``Source`` are both ``source``."""
+    kept: dict[str, str] = {}
+    for key, value in given.items():
+        name, text = one_line(key, _TAG_LIMIT), one_line(value)
+        bare = name.lower().removeprefix("utm_") if name else None
+        if bare and text:
+            kept[bare] = text
+    return kept
+
+
+def _tags(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tag for tag in (one_line(raw, _TAG_LIMIT) for raw in given) if tag))
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
