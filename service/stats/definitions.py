@@ -1,0 +1,129 @@
+"""What the figures are made of (PURE): the cell a journey falls into, the grains of the rollup, and which cells each figure counts.
+
+A *cell* is one small number that says all a funnel needs to know of a journey: its furthest funnel stage, how it ended and which of
+the stages between entry and won it entered itself. Every figure of the funnel is a sum over a set of cells, and the list behind the
+figure is the journeys in that set, so that a figure and its list cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Final, Literal, NamedTuple
+
+from service.lifecycle.reasons import CATEGORIES
+from service.lifecycle.stages import FUNNEL, funnel_rank
+
+Skips = Literal["credit", "strict"]
+
+OPEN: Final = "open"
+OUTCOMES: Final = (OPEN, *CATEGORIES)
+"""How a journey ended: not yet, or by a churn for a reason of that category."""
+
+MASKED: Final = ("cleaned", "nurtured", "opportunity")
+"""The stages that a journey may pass over; bit 0, 1 and 2 of a cell's mask say that it entered them."""
+
+FURTHEST_STEP: Final = len(OUTCOMES) << len(MASKED)
+OUTCOME_STEP: Final = 1 << len(MASKED)
+CELLS: Final = len(FUNNEL) * FURTHEST_STEP
+
+GRAINS: Final = ("quarter hour", "day", "month", "year")
+"""The sizes of the rollup's buckets, all UTC; a bucket's grain is the index in this list."""
+
+QUARTER_HOUR: Final = timedelta(minutes=15)
+
+BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
+END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Bounds that stand for "no bound": nothing happened before or after them."""
+
+
+class Cell(NamedTuple):
+    """What a cell's number says: rank of the furthest funnel stage, outcome, and the mask of `MASKED` stages that were entered."""
+
+    furthest: int
+    outcome: str
+    entered: int
+
+    @property
+    def number(self) -> int:
+        """Return the cell as the number that the tables keep."""
+        return self.furthest * FURTHEST_STEP + OUTCOMES.index(self.outcome) * OUTCOME_STEP + self.entered
+
+    @classmethod
+    def of(cls, number: int) -> Cell:
+        """Return what a number of the tables says; `ValueError` for a number that is no cell."""
+        if not 0 <= number < CELLS:
+            raise ValueError(f"{number} is no cell")
+        furthest, rest = divmod(number, FURTHEST_STEP)
+        outcome, entered = divmod(rest, OUTCOME_STEP)
+        return cls(furthest, OUTCOMES[outcome], entered)
+
+    def has_entered(self, rank: int) -> bool:
+        """Say whether the journey entered the funnel stage of this rank itself; every journey entered the entry."""
+        if rank == 0:
+            return True
+        if rank == len(FUNNEL) - 1:
+            return self.furthest == rank
+        return bool(self.entered >> (rank - 1) & 1)
+
+    def has_skipped(self, rank: int) -> bool:
+        """Say whether the journey passed over any funnel stage up to and including this rank."""
+        return not all(self.has_entered(passed) for passed in range(1, rank + 1))
+
+
+def cell_of(*, furthest: str, outcome: str, cleaned: bool, nurtured: bool, opportunity: bool) -> int:
+    """Return the cell of a journey from its furthest stage, its outcome (``open`` or a reason category) and the stages it entered."""
+    return Cell(funnel_rank(furthest), outcome, cleaned | nurtured << 1 | opportunity << 2).number
+
+
+def quarter(at: datetime) -> datetime:
+    """Return the start, UTC, of the quarter hour an instant lies in: every time zone in use today is a multiple of it."""
+    at = at.astimezone(UTC)
+    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
+
+
+# The parts of a funnel stage. Each is a count in the answer and, under the same name, a list of leads.
+REACHED: Final = "reached"
+ENTERED: Final = "entered"
+SKIPPED: Final = "skipped"
+CHURNED: Final = "churned"
+DECIDED: Final = "decided"
+FUNNEL_PARTS: Final = (REACHED, ENTERED, SKIPPED, OPEN, *(f"{CHURNED}.{category}" for category in CATEGORIES), CHURNED, DECIDED)
+
+
+def counts_in(cell: Cell, rank: int, part: str, skips: Skips) -> bool:
+    """Say whether a journey of this cell is counted in a part of the funnel stage of this rank.
+
+    ``reached``: it came to the stage or beyond (credit), or entered the stage itself (strict). ``entered``: it entered the stage itself.
+    ``skipped``: of those reached, it passed over a stage on the way. ``open`` and ``churned``: the stage is as far as it came, and it has
+    not / has churned; a journey that was won is decided, so it is never open. ``decided`` (whatever the stage): won at some time, or churned.
+    """
+    reached = cell.furthest >= rank if skips == "credit" else cell.has_entered(rank)
+    is_won = cell.furthest == len(FUNNEL) - 1
+    match part.partition("."):
+        case ("reached", _, _):
+            return reached
+        case ("entered", _, _):
+            return cell.has_entered(rank)
+        case ("skipped", _, _):
+            return reached and cell.has_skipped(rank)
+        case ("open", _, _):
+            return cell.furthest == rank and cell.outcome == OPEN and not is_won
+        case ("churned", _, category):
+            return cell.furthest == rank and cell.outcome != OPEN and category in ("", cell.outcome)
+        case ("decided", _, _):
+            return is_won or cell.outcome != OPEN
+    raise ValueError(f"{part} is no part of a funnel stage")
+
+
+def all_cells() -> Iterator[tuple[int, Cell]]:
+    """Yield every number that is a cell, with what it says."""
+    return ((number, Cell.of(number)) for number in range(CELLS))
+
+
+@cache
+def cells_in(stage: str, part: str, skips: Skips) -> frozenset[int]:
+    """Return the cells whose journeys are counted in a part of a funnel stage."""
+    rank = funnel_rank(stage)
+    return frozenset(number for number, cell in all_cells() if counts_in(cell, rank, part, skips))
