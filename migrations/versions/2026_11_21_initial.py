@@ -268,7 +268,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lead_id", "id", name=op.f("pk_outbox")),
     )
     op.create_index("ix_outbox_id", "outbox", ["id"], unique=False)
-    op.create_index("ix_outbox_position", "outbox", ["position", "id"], unique=False)
+    op.create_index("ix_outbox_position", "outbox", ["position", "sequence", "id"], unique=False)
     op.create_table(
         "reasons",
         sa.Column("code", sa.Text(), nullable=False),

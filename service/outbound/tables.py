@@ -14,7 +14,7 @@ outbox = Table(
     Column("lead_id", UUID, primary_key=True),
     Column("id", UUID, primary_key=True),
     Column("bucket", SmallInteger, nullable=False),
-    # (feed_epoch << 48) + transaction id: orders events so that nothing appears behind a cursor. See docs/decisions.
+    # Where the event stands in the change feed, so that nothing appears behind a cursor: store.POSITION.
     Column("position", BigInteger, nullable=False),
     Column("type", Text, nullable=False),
     # The lead's version after this event: 1, 2, 3 … without gaps.
@@ -23,6 +23,6 @@ outbox = Table(
     Column("data", JSONB, nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Index("ix_outbox_position", "position", "id"),
+    Index("ix_outbox_position", "position", "sequence", "id"),
     Index("ix_outbox_id", "id"),
 )

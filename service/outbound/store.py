@@ -1,0 +1,102 @@
+"""All SQL of the outbox, the change feed and the installation they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.database import fetch
+from service.core.tables import installation
+from service.outbound.tables import outbox
+
+# What the statement that writes events puts into their ``position``; it must run after the events' leads were locked.
+#
+# A transaction's own id is not enough: it may be older than the lock on the lead, and then the lead's events would be out of order. The
+# newest transaction that had ended when this statement began is newer than all that wrote to the lead before. Both together stay at or
+# above the transaction's own id, and that is all the reader's horizon asks for. See docs/decisions/2026-11-21-change-feed-position.md.
+POSITION: Final = """(SELECT (feed_epoch::bigint << 48) + greatest(
+    pg_current_xact_id()::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1) FROM installation)"""
+
+_HORIZON: Final = text(
+    "SELECT (feed_epoch::bigint << 48) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon FROM installation"
+)
+# A restored copy has another system identifier; a promoted or rewound one another timeline.
+_CLUSTER: Final = text(
+    """SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/'
+    || (SELECT timeline_id::text FROM pg_control_checkpoint()) AS identifier"""
+)
+_REMEMBER: Final = text(
+    "INSERT INTO installation (id, system_identifier, feed_epoch, created_at) VALUES (1, :identifier, 1, :now) ON CONFLICT DO NOTHING"
+)
+_WAIT_FOR_WRITERS: Final = text("LOCK TABLE installation IN ACCESS EXCLUSIVE MODE")
+_RAISE_EPOCH: Final = text(
+    """UPDATE installation SET feed_epoch = feed_epoch + 1, system_identifier = :identifier
+    WHERE system_identifier <> :identifier RETURNING feed_epoch"""
+)
+
+Place = tuple[int, int, UUID]
+"""Where an event stands in the feed: position, sequence, id."""
+
+
+async def read_horizon(connection: AsyncConnection) -> int:
+    """Return the position below which every event there will ever be is already visible."""
+    horizon: int = (await connection.execute(_HORIZON)).scalar_one()
+    return horizon
+
+
+async def read_feed(
+    connection: AsyncConnection,
+    *,
+    after: Place,
+    before: int,
+    types: Collection[str],
+    lead_id: UUID | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return the events after a place and below a position, oldest first."""
+    place = tuple_(outbox.c.position, outbox.c.sequence, outbox.c.id)
+    statement: Select[Any] = (
+        select(outbox)
+        .where(place > tuple_(*after), outbox.c.position < before)
+        .order_by(outbox.c.position, outbox.c.sequence, outbox.c.id)
+        .limit(limit)
+    )
+    if types:
+        statement = statement.where(outbox.c.type.in_(types))
+    if lead_id is not None:
+        statement = statement.where(outbox.c.lead_id == lead_id)
+    return await fetch(connection, statement)
+
+
+async def read_event(connection: AsyncConnection, event_id: UUID) -> dict[str, Any] | None:
+    """Return one event, or None."""
+    rows = await fetch(connection, select(outbox).where(outbox.c.id == event_id))
+    return rows[0] if rows else None
+
+
+async def read_cluster(connection: AsyncConnection) -> str:
+    """Return what tells this database cluster, and this line of its history, from every other."""
+    identifier: str = (await connection.execute(_CLUSTER)).scalar_one()
+    return identifier
+
+
+async def remember_installation(connection: AsyncConnection, *, identifier: str, now: datetime) -> str:
+    """Write the installation's row unless it is there, and return the cluster identifier it holds."""
+    await connection.execute(_REMEMBER, {"identifier": identifier, "now": now})
+    remembered: str = (await connection.execute(select(installation.c.system_identifier))).scalar_one()
+    return remembered
+
+
+async def raise_epoch(connection: AsyncConnection, *, identifier: str) -> int | None:
+    """Raise the feed's epoch once for a new cluster and return it, or None if another process just did.
+
+    Waits for every transaction that has written events: one that still carries the old epoch would commit behind cursors of the new.
+    """
+    await connection.execute(_WAIT_FOR_WRITERS)
+    epoch: int | None = (await connection.execute(_RAISE_EPOCH, {"identifier": identifier})).scalar_one_or_none()
+    return epoch
