@@ -1,0 +1,1 @@
+"""Channels: one pure file a vendor, to verify, answer and translate what it sends."""

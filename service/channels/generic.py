@@ -1,0 +1,155 @@
+"""Anything that can post JSON or a form: the secret in a header, in Basic authentication or in the address; fields mapped per channel.
+
+Nothing is signed and nothing has a time, so the dedupe key is the only defence against replay: the channel's own id of a submission
+(``settings.dedupe``), or else the hash of the content.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from service.channels.bodies import document
+from service.channels.contract import ChannelConfig, Refusal, Reply, Request, Stored, Translation
+from service.channels.mapping import compiled, search, submissions_of
+from service.channels.signatures import any_equal, without_credentials
+from service.channels.values import as_text
+
+vendor: Final = "generic"
+title: Final = "Any form or tool that can post JSON or a form"
+setup: Final = (
+    "Point the form's webhook at the intake address. Send the secret in the header x-channel-secret, as a Bearer token, as the password "
+    "of Basic authentication, or as the last part of the address. Usual field names are understood; map others with JMESPath."
+)
+
+_MIN_SECRET: Final = 8
+_MAX_SECRET: Final = 200
+_SECRET: Final = re.compile(r"[!-~]+")
+_MAX_KEY: Final = 500
+
+
+def _is_expression(value: str) -> str:
+    try:
+        compiled(value)
+    except Exception:  # jmespath raises its own errors and some of Python's
+        raise ValueError("Not a JMESPath expression") from None
+    return value
+
+
+class Settings(BaseModel):
+    """What can be set for a channel of this kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secret_in: Annotated[
+        Literal["any", "header", "basic", "url"], Field(description="Where the secret may be; any of them by default.")
+    ] = "any"
+    header: Annotated[
+        str, Field(pattern=r"^[a-z0-9-]{1,64}$", description="The header that carries the secret, in lower case.")
+    ] = "x-channel-secret"
+    dedupe: Annotated[
+        Annotated[str, AfterValidator(_is_expression)] | None,
+        Field(max_length=500, description="JMESPath of a submission's own id. Absent: the hash of the content."),
+    ] = None
+
+
+def new_secret() -> str | None:
+    """Return 32 random bytes that fit a header and an address."""
+    return secrets.token_urlsafe(32)
+
+
+def secret_fault(secret: str) -> str | None:
+    """Return why this cannot be a secret, or None."""
+    if not (_MIN_SECRET <= len(secret) <= _MAX_SECRET and _SECRET.fullmatch(secret)):
+        return f"Must be {_MIN_SECRET} to {_MAX_SECRET} visible ASCII characters."
+    return None
+
+
+def secret_in_url(settings: Any) -> bool:
+    """Return whether the channel takes its secret from the address alone."""
+    return bool(settings.secret_in == "url")
+
+
+def sample(address: str, settings: Any) -> str:
+    """Return a shell line that delivers a sample."""
+    proof = {"url": "", "basic": ' -u "channel:$SECRET"'}.get(settings.secret_in, f' -H "{settings.header}: $SECRET"')
+    target = f'"{address}/$SECRET"' if settings.secret_in == "url" else f"'{address}'"
+    body = '{"email":"ada@example.com","first_name":"Ada","last_name":"Lovelace"}'
+    return f"curl -sS {target} -H 'content-type: application/json'{proof} -d '{body}'"
+
+
+def verify(request: Request, channel: ChannelConfig) -> None:
+    """Raise `Refusal` unless the secret is where the channel expects it and the body is JSON or a form."""
+    given = [proof for proof in _proofs(request, channel.settings) if proof]
+    if not given:
+        raise Refusal("unsigned", "The request carries no secret.")
+    if not any([any_equal(proof, channel.secrets) for proof in given]):
+        raise Refusal("wrong_secret", "The secret is not this channel's.")
+    if not isinstance(document(request), dict | list):
+        raise Refusal("malformed_body", "The body must be a JSON object, a list of them, or a form.")
+
+
+def _proofs(request: Request, settings: Settings) -> list[str | None]:
+    headers, place = request.headers, settings.secret_in
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    proofs: list[str | None] = []
+    if place in {"any", "header"}:
+        proofs.append(headers.get(settings.header) if settings.header != "authorization" else token or scheme)
+        proofs.append(token.strip() if scheme.lower() == "bearer" else None)
+    if place in {"any", "basic"} and scheme.lower() == "basic":
+        proofs.append(_password(token))
+    if place in {"any", "url"}:
+        proofs.append(request.url_secret)
+    return proofs
+
+
+def _password(token: str) -> str | None:
+    try:
+        return base64.b64decode(token.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return None
+
+
+def handshake(request: Request, channel: ChannelConfig) -> Reply | None:
+    """Return None: nobody knows what an unknown tool would ask."""
+    return None
+
+
+def reply(delivery_id: UUID, channel: ChannelConfig) -> Reply:
+    """Return 202 with the delivery's id: stored, not yet understood."""
+    return Reply(202, b'{"id":"%b"}' % str(delivery_id).encode())
+
+
+def dedupe_key(request: Request, channel: ChannelConfig) -> str | None:
+    """Return the submission's own id where the channel says how to find it, else the hash of the body."""
+    expression = channel.settings.dedupe
+    if expression is not None:
+        try:
+            found = as_text(search(expression, document(request)), _MAX_KEY)
+        except Refusal:
+            found = None
+        if found is not None:
+            return f"id:{found}"
+    content = request.body
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        # The boundary is another one in every retry; what is between the boundaries is not.
+        content = to_json(document(request))
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def redact(request: Request, channel: ChannelConfig) -> Stored:
+    """Return the delivery without credentials."""
+    return without_credentials(request, channel.settings.header)
+
+
+def translate(request: Request, channel: ChannelConfig) -> Translation:
+    """Return the people in the document by the channel's mapping and the usual spellings."""
+    return Translation(submissions=submissions_of(document(request), channel, at=request.received_at))
