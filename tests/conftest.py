@@ -125,7 +125,7 @@ def key(engine: AsyncEngine) -> Callable[..., Awaitable[str]]:
 
     async def make(*scopes: str) -> str:
         async with transaction(engine) as connection:
-            _, token = await create_key(connection, name="test", scopes=list(scopes), expires_at=None)
+            _, token = await create_key(connection, "test", scopes)
         return token
 
     return make

@@ -54,7 +54,7 @@ def embedded_postgres(data_dir: Path, configuration: str = _CONFIGURATION) -> It
     _forget_the_dead(server)
     _start(server)
     try:
-        yield _address(server)
+        yield _address(str(server.get_postmaster_info().socket_dir))
     finally:
         _forget_the_dead(server)
         server.cleanup()
@@ -71,11 +71,17 @@ def restart_if_gone(data_dir: Path) -> bool:
     return True
 
 
-def _address(server: PostgresServer) -> str:
-    query = {"host": str(server.get_postmaster_info().socket_dir)}
-    return URL.create("postgresql", username="postgres", database=_DATABASE, query=query).render_as_string(
-        hide_password=False
-    )
+def running_address(data_dir: Path) -> str | None:
+    """Return the address of the server of ``data_dir``, or None when it is not running."""
+    pgdata = (data_dir / "postgres").expanduser().resolve()
+    if _postmaster(pgdata) is None:
+        return None
+    return _address((pgdata / "postmaster.pid").read_text().splitlines()[_SOCKET_LINE])
+
+
+def _address(socket_dir: str) -> str:
+    url = URL.create("postgresql", username="postgres", database=_DATABASE, query={"host": socket_dir})
+    return url.render_as_string(hide_password=False)
 
 
 def _start(server: PostgresServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 # Any number works as long as nothing else in the database uses it.
 _LOCK: Final = 7_318_205_440
@@ -59,14 +60,20 @@ async def downgrade(url: str, revision: str) -> None:
     await _run(url, lambda connection: command.downgrade(_config(connection), revision))
 
 
-async def _run(url: str, migrate: Any) -> None:
+async def _run(url: str, migrate: Callable[[Connection], None]) -> None:
     engine = _engine(url)
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await take_turns(connection)
             await connection.run_sync(migrate)
     finally:
         await engine.dispose()
+
+
+async def take_turns(connection: AsyncConnection) -> None:
+    """Wait until no other process prepares this database; the turn ends with the transaction."""
+    await connection.execute(text("SET LOCAL lock_timeout = 0"))
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 async def current_revision(url: str) -> str | None:

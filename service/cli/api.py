@@ -1,0 +1,44 @@
+"""`leads api`: one API process on a socket that `leads serve` opened."""
+
+from __future__ import annotations
+
+import socket
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from service.cli.children import end_with_supervisor
+from service.settings import Settings, load_settings
+
+
+def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Return a uvicorn that logs nothing of its own and finishes what it accepted before it stops."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            backlog=2048,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
+    )
+
+
+@click.command(hidden=True)
+@click.option("--socket", "descriptor", type=int, required=True)
+@click.option("--supervisor", type=int)
+def api(descriptor: int, supervisor: int | None) -> None:
+    """Serve the API on an inherited socket until SIGTERM."""
+    settings = load_settings()
+    end_with_supervisor(supervisor, grace=settings.shutdown_seconds)
+    from service.app import create_app
+
+    with socket.socket(fileno=descriptor) as listener:
+        server(create_app(settings), settings).run(sockets=[listener])

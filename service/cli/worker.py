@@ -1,0 +1,23 @@
+"""`leads worker`: everything that happens after the answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from service.cli.children import end_with_supervisor
+from service.cli.connecting import database_address
+from service.settings import load_settings
+
+
+@click.command()
+@click.option("--supervisor", type=int, hidden=True)
+def worker(supervisor: int | None) -> None:
+    """Process deliveries and keep the statistics until SIGTERM. Start as many as you like."""
+    settings = load_settings()
+    end_with_supervisor(supervisor, grace=settings.shutdown_seconds)
+    from service.app import run_worker
+
+    with database_address(settings) as url:
+        asyncio.run(run_worker(settings.model_copy(update={"database_url": url})))
