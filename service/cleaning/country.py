@@ -32,11 +32,17 @@ _ALIASES: Final = {
 @lru_cache(maxsize=1)
 def _codes() -> dict[str, str]:
     # Imported when the first country is cleaned: it reads its tables from disk.
-    import pycountry  # noqa: PLC0415
+    import pycountry
 
     found: dict[str, str] = {}
     for country in pycountry.countries:
-        names = (country.alpha_2, country.alpha_3, country.name, getattr(country, "common_name", None), getattr(country, "official_name", None))
+        names = (
+            country.alpha_2,
+            country.alpha_3,
+            country.name,
+            getattr(country, "common_name", None),
+            getattr(country, "official_name", None),
+        )
         found.update({name.lower(): country.alpha_2 for name in names if name})
     return found | _ALIASES
 

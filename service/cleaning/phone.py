@@ -15,7 +15,9 @@ from service.cleaning.submission import Unusable
 PHONE_LIMIT: Final = 250
 _PLAIN_INTERNATIONAL: Final = re.compile(r"\+\d{7,15}")
 # A comma or a semicolon begins another number only if enough digits follow; otherwise it dials an extension.
-_NEXT_NUMBER: Final = re.compile(r"[,;、，；|\r\n]+\s*(?=\+?[\d(][\d\s()./-]{5,})|\s+(?:or|oder|und|and|或)\s+", re.IGNORECASE)
+_NEXT_NUMBER: Final = re.compile(
+    r"[,;、，；|\r\n]+\s*(?=\+?[\d(][\d\s()./-]{5,})|\s+(?:or|oder|und|and|或)\s+", re.IGNORECASE
+)
 _INTERNATIONAL_PREFIX: Final = re.compile(r"^\s*(?:\(\s*)?00(?=\s*[1-9])")
 # Without a country and a plus sign, fewer digits than these may well be a national number of anywhere.
 _BARE_INTERNATIONAL: Final = 12
@@ -43,7 +45,9 @@ def clean_phone(raw: str, regions: tuple[str, ...] = ()) -> Phone:
     if len(raw) > PHONE_LIMIT:
         raise Unusable(f"is longer than {PHONE_LIMIT} characters")
     text = raw if raw.isascii() else unicodedata.normalize("NFKC", raw)
-    pieces = [text] if _PLAIN_INTERNATIONAL.fullmatch(text) else [part for part in _NEXT_NUMBER.split(text) if part.strip()]
+    pieces = (
+        [text] if _PLAIN_INTERNATIONAL.fullmatch(text) else [part for part in _NEXT_NUMBER.split(text) if part.strip()]
+    )
     fault = Unusable("has no digits: a phone number looks like +49 30 901820")
     for index, piece in enumerate(pieces):
         try:
@@ -92,7 +96,9 @@ def _national(text: str, regions: tuple[str, ...]) -> PhoneNumber:
             return number
     if not regions:
         raise Unusable("has no country code: write it like +49 30 901820, or give the country")
-    raise Unusable(f"is not a phone number of {' or '.join(regions)}: write it with its country code, like +49 30 901820")
+    raise Unusable(
+        f"is not a phone number of {' or '.join(regions)}: write it with its country code, like +49 30 901820"
+    )
 
 
 _EXPLANATIONS: Final = {

@@ -38,6 +38,7 @@ class Submission:
     external_ids: dict[str, str] = field(default_factory=dict)
     consent: dict[str, Any] = field(default_factory=dict)
     referred_by: str | None = None
+    owner: str | None = None
     tags: tuple[str, ...] = ()
     attributes: dict[str, Any] = field(default_factory=dict)
     occurred_at: datetime | None = None

@@ -25,19 +25,10 @@ REASONS: Final = {
 
 def judge(submission: Submission, found: Sequence[str], *, faulty: bool) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict on a normalised submission and the coded reasons for it, what was found in its fields among them."""
-    if not (submission.email or submission.phone):
-        missing = "no_contact_point" if submission.external_ids else "nothing_usable"
-        return "invalid" if submission.test or not submission.external_ids else "suspect", _with_test(submission, (*found, missing))
-    if submission.test:
-        return "invalid", _with_test(submission, found)
-    doubtful = submission.email is None and "phone_unassigned" in found
-    return "suspect" if faulty or doubtful else "valid", tuple(found)
-
-
-def _with_test(submission: Submission, reasons: Sequence[str]) -> tuple[str, ...]:
-    return ("test", *reasons) if submission.test else tuple(reasons)
-
-
-def churn_reason(reasons: Sequence[str]) -> str:
-    """Return the reason code, of the category ``disqualified``, with which a lead of verdict ``invalid`` is churned."""
-    return "test" if "test" in reasons else "invalid_contact"
+    reasons = ("test", *found) if submission.test else tuple(found)
+    if submission.email or submission.phone:
+        doubtful = submission.email is None and "phone_unassigned" in found
+        return "suspect" if faulty or doubtful else "valid", reasons
+    if submission.external_ids:
+        return "suspect", (*reasons, "no_contact_point")
+    return "invalid", (*reasons, "nothing_usable")

@@ -1,0 +1,192 @@
+"""The catalogue of event types: what each one says, as JSON Schema and by example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from service.lifecycle.machine import Event
+from service.lifecycle.stages import Stage
+from service.outbound.examples import LEAD_CREATED, LEAD_MOVED, LEAD_UPDATED, TRANSITION_ACQUIRED, TRANSITION_CLEANED
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One kind of event: its name, what it means, the JSON Schema of the whole event, and an example of it."""
+
+    type: str
+    description: str
+    schema: Schema
+    example: dict[str, Any]
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+_TEXT: Final[Schema] = {"type": "string"}
+_INTEGER: Final[Schema] = {"type": "integer"}
+_BOOLEAN: Final[Schema] = {"type": "boolean"}
+_OBJECT: Final[Schema] = {"type": "object"}
+_ID: Final[Schema] = {"type": "string", "format": "uuid"}
+_INSTANT: Final[Schema] = {"type": "string", "format": "date-time"}
+_MONEY: Final[Schema] = {"type": "string", "pattern": r"^\d+(\.\d+)?$"}
+_STAGE: Final[Schema] = {"type": "string", "enum": [str(stage) for stage in Stage]}
+_TEXTS: Final[Schema] = {"type": "array", "items": _TEXT}
+_TEXT_MAP: Final[Schema] = {"type": "object", "additionalProperties": _TEXT}
+
+
+def _object(properties: dict[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
+    # Fields may be added at any time; none of these will go.
+    return {
+        "type": "object",
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+    }
+
+
+def _optional_texts(*names: str) -> dict[str, Schema]:
+    return {name: _or_null(_TEXT) for name in names}
+
+
+_COMPANY: Final = _object(_optional_texts("name", "domain", "industry", "size", "country", "region"))
+
+_LEAD: Final = _object(
+    {
+        "id": _ID,
+        "stage": _STAGE,
+        "furthest_stage": _STAGE,
+        "stage_entered_at": _INSTANT,
+        "journey": _INTEGER,
+        "version": _INTEGER,
+        **_optional_texts("email", "phone", "full_name", "first_name", "last_name", "job_title"),
+        "company": _COMPANY,
+        **_optional_texts("channel", "campaign"),
+        "utm": _TEXT_MAP,
+        "external_ids": _TEXT_MAP,
+        "score": _INTEGER,
+        "owner": _or_null(_TEXT),
+        "amount": _or_null(_MONEY),
+        "currency": _or_null(_TEXT),
+        "tags": _TEXTS,
+        "attributes": _OBJECT,
+        "consent": _OBJECT,
+        "referred_by": _or_null(_TEXT),
+        "verdict": {"type": "string", "enum": ["valid", "suspect", "invalid"]},
+        "verdict_reasons": _TEXTS,
+        "test": _BOOLEAN,
+        "created_at": _INSTANT,
+        "updated_at": _INSTANT,
+        "acquired_at": _INSTANT,
+        "last_activity_at": _or_null(_INSTANT),
+        "erased_at": _or_null(_INSTANT),
+        "merged_into": _or_null(_ID),
+    }
+)
+
+_TRANSITION: Final = _object(
+    {
+        "id": _ID,
+        "lead_id": _ID,
+        "sequence": _INTEGER,
+        "journey": _INTEGER,
+        "event": {"type": "string", "enum": [str(event) for event in Event]},
+        "from_stage": {"enum": [*_STAGE["enum"], None]},
+        "to_stage": _STAGE,
+        "skipped": {"type": "array", "items": _STAGE},
+        **_optional_texts("reason", "category", "note"),
+        "amount": _or_null(_MONEY),
+        "currency": _or_null(_TEXT),
+        "actor": _TEXT,
+        "occurred_at": _INSTANT,
+        "recorded_at": _INSTANT,
+        "correction_id": _or_null(_ID),
+        "superseded_at": _or_null(_INSTANT),
+    }
+)
+
+
+def _event(type_: str, data: Schema) -> Schema:
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": type_,
+        **_object(
+            {
+                "id": _ID,
+                "type": {"const": type_},
+                "timestamp": {**_INSTANT, "description": "When it happened"},
+                "recorded_at": {**_INSTANT, "description": "When the service wrote it down"},
+                "lead_id": _or_null(_ID),
+                "sequence": {**_INTEGER, "description": "The lead's version after this event: 1, 2, 3 … without gaps"},
+                "data": data,
+            }
+        ),
+    }
+
+
+def _example(
+    type_: str, lead: dict[str, Any], *, event_id: str, timestamp: str, recorded_at: str, **data: Any
+) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "type": type_,
+        "timestamp": timestamp,
+        "recorded_at": recorded_at,
+        "lead_id": lead["id"],
+        "sequence": lead["version"],
+        "data": {"lead": lead, **data},
+    }
+
+
+def _types() -> tuple[EventType, ...]:
+    return (
+        EventType(
+            "lead.created",
+            "A person was seen for the first time and is now a lead.",
+            _event("lead.created", _object({"lead": _LEAD, "transition": _TRANSITION})),
+            _example(
+                "lead.created",
+                LEAD_CREATED,
+                event_id="019a9c5e-51d3-7b02-8f4e-6f0a3c1d2e4b",
+                timestamp=TRANSITION_ACQUIRED["occurred_at"],
+                recorded_at=TRANSITION_ACQUIRED["recorded_at"],
+                transition=TRANSITION_ACQUIRED,
+            ),
+        ),
+        EventType(
+            "lead.updated",
+            "Something about a lead changed, but not its stage: its own fields, or a touchpoint was added.",
+            _event("lead.updated", _object({"lead": _LEAD, "changed": _TEXTS})),
+            _example(
+                "lead.updated",
+                LEAD_UPDATED,
+                event_id="019a9c61-0b1c-7d4a-9a33-5d2b7e8f9012",
+                timestamp=LEAD_UPDATED["updated_at"],
+                recorded_at=LEAD_UPDATED["updated_at"],
+                changed=["job_title"],
+            ),
+        ),
+        EventType(
+            "lead.stage_changed",
+            "A lead moved to another stage, or a correction replaced how it moved in the past.",
+            _event(
+                "lead.stage_changed",
+                _object({"lead": _LEAD, "transition": _TRANSITION, "correction_id": _ID}, optional=("correction_id",)),
+            ),
+            _example(
+                "lead.stage_changed",
+                LEAD_MOVED,
+                event_id="019a9c64-7e20-7c15-b1d0-0c9e4a6b8d33",
+                timestamp=TRANSITION_CLEANED["occurred_at"],
+                recorded_at=TRANSITION_CLEANED["recorded_at"],
+                transition=TRANSITION_CLEANED,
+            ),
+        ),
+    )
+
+
+EVENT_TYPES: Final = MappingProxyType({event_type.type: event_type for event_type in _types()})
+"""Every type of event the service writes, by name."""

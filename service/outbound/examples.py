@@ -1,0 +1,97 @@
+"""One invented lead at three moments: what the examples of events are made of."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_LEAD_ID: Final = "019a9c5e-51d0-7a61-9d3c-2b7f5e8a1c04"
+
+LEAD_CREATED: Final[dict[str, Any]] = {
+    "id": _LEAD_ID,
+    "stage": "acquired",
+    "furthest_stage": "acquired",
+    "stage_entered_at": "2026-11-19T09:30:00.000000Z",
+    "journey": 1,
+    "version": 1,
+    "email": "anna.schmidt@nordwind.example",
+    "phone": "+4930901820",
+    "full_name": "Anna Schmidt",
+    "first_name": "Anna",
+    "last_name": "Schmidt",
+    "job_title": None,
+    "company": {
+        "name": "Nordwind GmbH",
+        "domain": "nordwind.example",
+        "industry": "logistics",
+        "size": "51-200",
+        "country": "DE",
+        "region": "Berlin",
+    },
+    "channel": "web",
+    "campaign": "autumn-webinar",
+    "utm": {"source": "newsletter", "medium": "email"},
+    "external_ids": {"crm": "C-1042"},
+    "score": 0,
+    "owner": None,
+    "amount": None,
+    "currency": None,
+    "tags": ["webinar"],
+    "attributes": {},
+    "consent": {},
+    "referred_by": None,
+    "verdict": "valid",
+    "verdict_reasons": [],
+    "test": False,
+    "created_at": "2026-11-19T09:30:00.412803Z",
+    "updated_at": "2026-11-19T09:30:00.412803Z",
+    "acquired_at": "2026-11-19T09:30:00.000000Z",
+    "last_activity_at": "2026-11-19T09:30:00.000000Z",
+    "erased_at": None,
+    "merged_into": None,
+}
+
+LEAD_UPDATED: Final[dict[str, Any]] = LEAD_CREATED | {
+    "version": 2,
+    "job_title": "Head of Purchasing",
+    "updated_at": "2026-11-19T09:32:58.908177Z",
+}
+
+LEAD_MOVED: Final[dict[str, Any]] = LEAD_UPDATED | {
+    "stage": "cleaned",
+    "furthest_stage": "cleaned",
+    "stage_entered_at": "2026-11-19T09:36:44.576120Z",
+    "version": 3,
+    "updated_at": "2026-11-19T09:36:44.576120Z",
+}
+
+TRANSITION_ACQUIRED: Final[dict[str, Any]] = {
+    "id": "019a9c5e-51d2-7f39-a1b6-4c8d0e2f6a75",
+    "lead_id": _LEAD_ID,
+    "sequence": 1,
+    "journey": 1,
+    "event": "acquire",
+    "from_stage": None,
+    "to_stage": "acquired",
+    "skipped": [],
+    "reason": None,
+    "category": None,
+    "note": None,
+    "amount": None,
+    "currency": None,
+    "actor": "channel:web",
+    "occurred_at": "2026-11-19T09:30:00.000000Z",
+    "recorded_at": "2026-11-19T09:30:00.412803Z",
+    "correction_id": None,
+    "superseded_at": None,
+}
+
+TRANSITION_CLEANED: Final[dict[str, Any]] = TRANSITION_ACQUIRED | {
+    "id": "019a9c64-7e1f-7820-93c4-8a5d1b7f0e26",
+    "sequence": 2,
+    "event": "clean",
+    "from_stage": "acquired",
+    "to_stage": "cleaned",
+    "actor": "key:crm-sync",
+    "occurred_at": "2026-11-19T09:36:44.576120Z",
+    "recorded_at": "2026-11-19T09:36:44.576120Z",
+}
