@@ -88,13 +88,15 @@ def upgrade() -> None:
         sa.Column("query", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dedupe_key", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
-        sa.Column("outcome", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("lead_ids", postgresql.ARRAY(sa.UUID()), nullable=False),
+        sa.Column(
+            "outcome", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
+        sa.Column("lead_ids", postgresql.ARRAY(sa.UUID()), server_default=sa.text("'{}'::uuid[]"), nullable=False),
         sa.Column("processed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "status IN ('received', 'pending_fetch', 'processed', 'duplicate', 'ignored', 'dead')",
@@ -253,6 +255,17 @@ def upgrade() -> None:
         postgresql_using="gin",
         postgresql_where=sa.text("tags <> '{}'"),
     )
+    op.create_index(
+        "ix_leads_words",
+        "leads",
+        [
+            sa.literal_column(
+                "to_tsvector('simple'::regconfig, coalesce(full_name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(company_name, ''))"
+            )
+        ],
+        unique=False,
+        postgresql_using="gin",
+    )
     op.create_table(
         "outbox",
         sa.Column("lead_id", sa.UUID(), nullable=False),
@@ -391,6 +404,7 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_position", table_name="outbox")
     op.drop_index("ix_outbox_id", table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index("ix_leads_words", table_name="leads", postgresql_using="gin")
     op.drop_index("ix_leads_tags", table_name="leads", postgresql_using="gin", postgresql_where=sa.text("tags <> '{}'"))
     op.drop_index("ix_leads_stage", table_name="leads")
     op.drop_index("ix_leads_score", table_name="leads")

@@ -66,9 +66,7 @@ def _media_type(request: Request) -> tuple[str, dict[str, str]]:
 def _urlencoded(body: bytes, charset: str) -> list[tuple[str, Any]]:
     try:
         text = body.decode("ascii")
-        pairs = parse_qsl(
-            text, keep_blank_values=True, encoding=charset, errors="strict", max_num_fields=_MAX_FIELDS
-        )
+        pairs = parse_qsl(text, keep_blank_values=True, encoding=charset, errors="strict", max_num_fields=_MAX_FIELDS)
     except (ValueError, LookupError):
         raise Refusal("malformed_body", "The body is not a valid URL-encoded form.") from None
     return list(pairs)

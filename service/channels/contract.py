@@ -21,7 +21,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault
     """A delivery cannot be accepted or understood; ``code`` is stable, ``detail`` says why and quotes nothing of the delivery.
 
     On arrival: ``unsigned``, ``bad_signature``, ``stale``, ``wrong_secret``, ``malformed_body``, ``unsupported_media_type``.
@@ -222,29 +222,29 @@ class Adapter(Protocol):
     def new_secret(self) -> str | None:
         """Return a fresh secret, or None when it is the vendor who makes them."""
 
-    def secret_fault(self, secret: str) -> str | None:
+    def secret_fault(self, secret: str, /) -> str | None:
         """Return why this cannot be a secret of the vendor's scheme, or None."""
 
-    def secret_in_url(self, settings: Any) -> bool:
+    def secret_in_url(self, settings: Any, /) -> bool:
         """Return whether the secret is the last part of the intake address."""
 
-    def sample(self, address: str, settings: Any) -> str:
+    def sample(self, address: str, settings: Any, /) -> str:
         """Return a shell line that delivers a sample to ``address``, taking the secret from ``$SECRET``."""
 
-    def verify(self, request: Request, channel: ChannelConfig) -> None:
+    def verify(self, request: Request, channel: ChannelConfig, /) -> None:
         """Raise `Refusal` unless the delivery is authentic, in time and well-formed."""
 
-    def handshake(self, request: Request, channel: ChannelConfig) -> Reply | None:
+    def handshake(self, request: Request, channel: ChannelConfig, /) -> Reply | None:
         """Return the answer to a vendor who only asks whether we are there, or None."""
 
-    def reply(self, delivery_id: UUID, channel: ChannelConfig) -> Reply:
+    def reply(self, delivery_id: UUID, channel: ChannelConfig, /) -> Reply:
         """Return the answer to a delivery that is now stored."""
 
-    def dedupe_key(self, request: Request, channel: ChannelConfig) -> str | None:
+    def dedupe_key(self, request: Request, channel: ChannelConfig, /) -> str | None:
         """Return what is the same when the vendor sends the delivery again, and differs when there is news in it."""
 
-    def redact(self, request: Request, channel: ChannelConfig) -> Stored:
+    def redact(self, request: Request, channel: ChannelConfig, /) -> Stored:
         """Return what may be written down."""
 
-    def translate(self, request: Request, channel: ChannelConfig) -> Translation:
+    def translate(self, request: Request, channel: ChannelConfig, /) -> Translation:
         """Return what the stored delivery means; raise `Refusal` when it cannot be understood."""

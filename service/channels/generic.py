@@ -14,6 +14,7 @@ import secrets
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
+from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
@@ -39,7 +40,7 @@ _MAX_KEY: Final = 500
 def _is_expression(value: str) -> str:
     try:
         compiled(value)
-    except Exception:  # jmespath raises its own errors and some of Python's
+    except (JMESPathError, ValueError, RecursionError):
         raise ValueError("Not a JMESPath expression") from None
     return value
 
@@ -49,7 +50,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    secret_in: Annotated[
+    place: Annotated[
         Literal["any", "header", "basic", "url"], Field(description="Where the secret may be; any of them by default.")
     ] = "any"
     header: Annotated[
@@ -75,13 +76,13 @@ def secret_fault(secret: str) -> str | None:
 
 def secret_in_url(settings: Any) -> bool:
     """Return whether the channel takes its secret from the address alone."""
-    return bool(settings.secret_in == "url")
+    return bool(settings.place == "url")
 
 
 def sample(address: str, settings: Any) -> str:
     """Return a shell line that delivers a sample."""
-    proof = {"url": "", "basic": ' -u "channel:$SECRET"'}.get(settings.secret_in, f' -H "{settings.header}: $SECRET"')
-    target = f'"{address}/$SECRET"' if settings.secret_in == "url" else f"'{address}'"
+    proof = {"url": "", "basic": ' -u "channel:$SECRET"'}.get(settings.place, f' -H "{settings.header}: $SECRET"')
+    target = f'"{address}/$SECRET"' if settings.place == "url" else f"'{address}'"
     body = '{"email":"ada@example.com","first_name":"Ada","last_name":"Lovelace"}'
     return f"curl -sS {target} -H 'content-type: application/json'{proof} -d '{body}'"
 
@@ -91,14 +92,14 @@ def verify(request: Request, channel: ChannelConfig) -> None:
     given = [proof for proof in _proofs(request, channel.settings) if proof]
     if not given:
         raise Refusal("unsigned", "The request carries no secret.")
-    if not any([any_equal(proof, channel.secrets) for proof in given]):
+    if not any(any_equal(proof, channel.secrets) for proof in given):
         raise Refusal("wrong_secret", "The secret is not this channel's.")
     if not isinstance(document(request), dict | list):
         raise Refusal("malformed_body", "The body must be a JSON object, a list of them, or a form.")
 
 
 def _proofs(request: Request, settings: Settings) -> list[str | None]:
-    headers, place = request.headers, settings.secret_in
+    headers, place = request.headers, settings.place
     scheme, _, token = headers.get("authorization", "").partition(" ")
     proofs: list[str | None] = []
     if place in {"any", "header"}:
@@ -118,12 +119,12 @@ def _password(token: str) -> str | None:
         return None
 
 
-def handshake(request: Request, channel: ChannelConfig) -> Reply | None:
+def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:
     """Return None: nobody knows what an unknown tool would ask."""
     return None
 
 
-def reply(delivery_id: UUID, channel: ChannelConfig) -> Reply:
+def reply(delivery_id: UUID, _channel: ChannelConfig) -> Reply:
     """Return 202 with the delivery's id: stored, not yet understood."""
     return Reply(202, b'{"id":"%b"}' % str(delivery_id).encode())
 

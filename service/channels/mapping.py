@@ -44,7 +44,7 @@ def compiled(expression: str) -> ParsedResult:
 
 def mapping_fault(field: str, expression: str) -> str | None:
     """Return why this entry of a channel's mapping cannot be used, or None."""
-    table, dot, name = field.partition(".")
+    table, _, name = field.partition(".")
     if not (field in TEXT_FIELDS or field in OTHER_FIELDS or field in TABLE_FIELDS or (table in TABLE_FIELDS and name)):
         return f"There is no such field. Fields: {', '.join((*TEXT_FIELDS, *OTHER_FIELDS, *TABLE_FIELDS))}, or utm.source and the like."
     try:
@@ -86,7 +86,7 @@ def fields_of(document: Mapping[str, Any], channel: ChannelConfig, *, at: dateti
         elif isinstance(value, dict):
             fields[field] = value | fields[field]
     fields.setdefault("channel", channel.key)
-    return cast(Fields, fields)
+    return cast("Fields", fields)
 
 
 def _mapped(expression: str, document: Mapping[str, Any]) -> Any:

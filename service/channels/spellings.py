@@ -35,7 +35,8 @@ SPELLINGS: Final[dict[str, str]] = {
 UTM: Final = ("source", "medium", "campaign", "term", "content", "id")
 # Envelopes people put around a person's fields.
 CONTAINERS: Final = frozenset(
-    "contact lead person customer user fields data answers properties payload formdata submission formfields".split()
+    {"contact", "lead", "person", "customer", "user", "fields", "data", "answers", "properties", "payload"}
+    | {"formdata", "submission", "formfields"}
 )
 
 _IGNORED: Final = re.compile(r"[\W_]+")

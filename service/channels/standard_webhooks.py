@@ -58,7 +58,7 @@ def secret_fault(secret: str) -> str | None:
     return None
 
 
-def secret_in_url(settings: Any) -> bool:
+def secret_in_url(_settings: Any) -> bool:
     """Return False: the secret never travels."""
     return False
 
@@ -117,22 +117,22 @@ def _is_signed(signed: bytes, given: list[bytes], known: tuple[str, ...]) -> boo
     return False
 
 
-def handshake(request: Request, channel: ChannelConfig) -> Reply | None:
+def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:
     """Return None: the standard has no handshake."""
     return None
 
 
-def reply(delivery_id: UUID, channel: ChannelConfig) -> Reply:
+def reply(delivery_id: UUID, _channel: ChannelConfig) -> Reply:
     """Return 202 with the delivery's id: stored, not yet understood."""
     return Reply(202, b'{"id":"%b"}' % str(delivery_id).encode())
 
 
-def dedupe_key(request: Request, channel: ChannelConfig) -> str | None:
+def dedupe_key(request: Request, _channel: ChannelConfig) -> str | None:
     """Return the ``webhook-id``: it is signed, and the same over all retries."""
     return request.headers["webhook-id"]
 
 
-def redact(request: Request, channel: ChannelConfig) -> Stored:
+def redact(request: Request, _channel: ChannelConfig) -> Stored:
     """Return the delivery without credentials; its signature is evidence, not a secret."""
     return without_credentials(request)
 
@@ -144,8 +144,5 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
         kind, items = as_text(body.get("type")), body["data"]
         if channel.settings.types is not None and kind not in channel.settings.types:
             return Translation(ignored="The channel does not take events of this type.")
-        if isinstance(items, list):
-            body = items
-        else:
-            body = {name: value for name, value in body.items() if name != "type"}
+        body = items if isinstance(items, list) else {name: value for name, value in body.items() if name != "type"}
     return Translation(submissions=submissions_of(body, channel, at=request.received_at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -79,7 +80,7 @@ def as_attribute(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int):
         return value if abs(value) <= _EXACT else str(value)
     if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
+        return value if math.isfinite(value) else None
     if depth >= _MAX_DEPTH:
         return None
     if isinstance(value, list):

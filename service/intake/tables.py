@@ -39,14 +39,15 @@ deliveries = Table(
     Column("query", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("status", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    # When what it needs is to be fetched (again); only while it is 'pending_fetch'.
+    Column("due_at", Instant),
     Column("dedupe_key", Text),
     Column("reason", Text),
     Column("detail", Text),
     # What became of it, one entry a submission: {"lead_id", "result": "created" | "matched" | …}
-    Column("outcome", JSONB, nullable=False),
-    Column("lead_ids", ARRAY(UUID), nullable=False),
+    Column("outcome", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("lead_ids", ARRAY(UUID), nullable=False, server_default=text("'{}'::uuid[]")),
     Column("processed_at", Instant),
     CheckConstraint(
         "status IN ('received', 'pending_fetch', 'processed', 'duplicate', 'ignored', 'dead')", name="status"
