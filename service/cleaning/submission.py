@@ -48,7 +48,7 @@ class Submission:
 
 
 class Unusable(ValueError):
-    """A value was given that cannot be used; the message goes on from the field's name: "is not a phone number"."""
+    """A value was given that cannot be used; the message says why, to whoever sent it."""
 
 
 @dataclass(frozen=True, slots=True)

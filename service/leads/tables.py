@@ -76,6 +76,15 @@ leads = Table(
     Index("ix_leads_acquired_at", "acquired_at", "id"),
     Index("ix_leads_score", "score", "id"),
     Index("ix_leads_owner", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
+    # Words of name, e-mail and company for `q`, prefixes included; names in Chinese stay one word, as the simple configuration has it.
+    Index(
+        "ix_leads_words",
+        text(
+            "to_tsvector('simple'::regconfig, coalesce(full_name, '') || ' ' || coalesce(email, '') || ' ' "
+            "|| coalesce(company_name, ''))"
+        ),
+        postgresql_using="gin",
+    ),
     Index("ix_leads_tags", "tags", postgresql_using="gin", postgresql_where=text("tags <> '{}'")),
 )
 

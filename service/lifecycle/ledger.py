@@ -168,11 +168,7 @@ def _legal_time(life: Life, step: Step, now: datetime) -> datetime:
     if step.occurred_at is None:
         # A transition recorded with a time slightly ahead of the clock must not block the next one.
         return max(now, last) if last else now
-    if step.occurred_at > now + AHEAD:
-        raise OccurredInFuture(
-            f"occurred_at {step.occurred_at.isoformat()} is more than five minutes ahead of now",
-            errors=[{"pointer": "/occurred_at", "detail": "lies in the future"}],
-        )
+    refuse_future(step.occurred_at, now)
     if last and step.occurred_at < last:
         raise OccurredOutOfOrder(
             f"{step.event} at {step.occurred_at.isoformat()} would come before the lead's last transition at {last.isoformat()}; "
@@ -181,6 +177,15 @@ def _legal_time(life: Life, step: Step, now: datetime) -> datetime:
             errors=[{"pointer": "/occurred_at", "detail": f"is before {last.isoformat()}, when the last transition occurred"}],
         )
     return step.occurred_at
+
+
+def refuse_future(occurred_at: datetime, now: datetime) -> None:
+    """Raise `OccurredInFuture` for a time more than five minutes ahead of now."""
+    if occurred_at > now + AHEAD:
+        raise OccurredInFuture(
+            f"occurred_at {occurred_at.isoformat()} is more than five minutes ahead of now",
+            errors=[{"pointer": "/occurred_at", "detail": "lies in the future"}],
+        )
 
 
 def _passed_over(source: str | None, move: Move) -> tuple[str, ...]:

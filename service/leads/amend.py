@@ -1,0 +1,123 @@
+"""Amending: change what is known of a lead by a merge patch, identities included; never its stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from service.cleaning import normalise
+from service.cleaning.submission import Cleaned, Submission
+from service.core.errors import Invalid
+from service.leads import store
+from service.leads.book import Book, Entry
+from service.leads.errors import IdentityTaken, NoIdentity
+from service.leads.identities import Identity, identities_of
+from service.leads.present import COMPANY
+
+Patch = Mapping[str, Any]
+"""A merge patch, flat: column → value, only what was given. ``external_ids``, ``attributes`` and ``consent`` are patches themselves."""
+
+_NESTED = ("external_ids", "attributes", "consent")
+_CONTACT = ("email", "phone", "country")
+
+
+def flatten(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a patch as it came over the wire with ``company`` unfolded into columns; ``company: null`` clears all of it."""
+    patch = {name: value for name, value in given.items() if name != "company"}
+    if "company" in given:
+        company = given["company"]
+        patch |= (
+            dict.fromkeys(COMPANY.values()) if company is None else {COMPANY[name]: value for name, value in company.items()}
+        )
+    return patch
+
+
+def clean_patch(patch: Patch) -> dict[str, Any]:
+    """Return the patch with its contact points, names and country normalised; raises `Invalid` naming what cannot be used."""
+    fields = {name: value for name, value in patch.items() if name in Submission.__dataclass_fields__ and value is not None}
+    for name in _NESTED:
+        fields.pop(name, None)
+    fields["tags"] = tuple(fields.get("tags", ()))
+    cleaned = normalise(Submission(**fields))
+    refuse_faults(cleaned)
+    return {
+        name: getattr(cleaned.submission, name) if name in fields and name != "tags" else value for name, value in patch.items()
+    }
+
+
+def refuse_faults(cleaned: Cleaned) -> None:
+    """Raise `Invalid` if cleaning found a field that was given but cannot be used."""
+    if cleaned.faults:
+        first = cleaned.faults[0]
+        fault = Invalid(first.pointer, first.detail)
+        fault.extra["errors"] = [{"pointer": one.pointer, "detail": one.detail} for one in cleaned.faults]
+        raise fault
+
+
+async def claim_for(book: Book, lead_id: UUID, patch: Patch) -> None:
+    """Claim the identities a patch brings, before the lead is locked; raises `IdentityTaken`."""
+    external = {system: value for system, value in (patch.get("external_ids") or {}).items() if value is not None}
+    wanted = identities_of(email=patch.get("email"), phone=patch.get("phone"), external_ids=external)
+    owned = await store.claim_identities(book.connection, dict.fromkeys(wanted, lead_id), now=book.now)
+    for identity, owner in owned.items():
+        if owner != lead_id:
+            raise IdentityTaken(identity.pointer, owner)
+
+
+async def amend(book: Book, entry: Entry, patch: Patch) -> list[str]:
+    """Apply a cleaned patch whose identities are claimed; returns the names of what changed: nothing, and no event is written."""
+    row = entry.row
+    before = identities_of(email=row["email"], phone=row["phone"], external_ids=row["external_ids"])
+    changed = [name for name, value in patch.items() if _set(row, name, value)]
+    if not changed:
+        return []
+    after = identities_of(email=row["email"], phone=row["phone"], external_ids=row["external_ids"])
+    if not after:
+        raise NoIdentity
+    await store.release_identities(book.connection, entry.id, _gone(before, after))
+    if any(name in changed for name in _CONTACT):
+        changed += _judge_again(row)
+        entry.life.verdict = row["verdict"]
+    book.announce(entry, "lead.updated", {"changed": changed}, at=book.now)
+    return changed
+
+
+def _gone(before: list[Identity], after: list[Identity]) -> list[Identity]:
+    return [identity for identity in before if identity not in after]
+
+
+def _set(row: dict[str, Any], name: str, value: Any) -> bool:
+    if name in _NESTED:
+        merged = _merge(row[name], value or {}) if value is not None else {}
+        value = merged
+    elif name == "tags":
+        value = sorted(set(value or ()))
+    if row[name] == value:
+        return False
+    row[name] = value
+    return True
+
+
+def _merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply a JSON Merge Patch (RFC 7396) to an object."""
+    merged = dict(target)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping):
+            old = merged.get(name)
+            merged[name] = _merge(old if isinstance(old, Mapping) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _judge_again(row: dict[str, Any]) -> list[str]:
+    cleaned = normalise(
+        Submission(email=row["email"], phone=row["phone"], country=row["country"], external_ids=row["external_ids"], test=row["test"])
+    )
+    if cleaned.verdict == row["verdict"]:
+        return []
+    row["verdict"], row["verdict_reasons"] = cleaned.verdict, list(cleaned.reasons)
+    return ["verdict"]

@@ -1,0 +1,287 @@
+"""The book: all that one transaction does to leads, gathered in memory and written at once.
+
+Every way in uses it, one lead or a thousand: take the leads (locked), move them, `flush`. So a transition, its journey's milestones, its
+share of the statistics and its event are always written together, and there is no second write path that could forget one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.ids import new_id
+from service.leads import store
+from service.leads.counting import CohortKey, Deltas, cohort_key, journey_cell
+from service.leads.errors import LeadErased, LeadMerged, LeadNotFound
+from service.leads.present import lead_out, transition_out
+from service.lifecycle.ledger import Journey, Life, Replayed, Step, Transition, advance
+from service.lifecycle.machine import STARTS_JOURNEY
+from service.outbound.events import event_row
+
+_JOURNEY_FIELDS: Final = tuple(Journey.__dataclass_fields__)
+
+
+class Entry:
+    """One lead in the book: its row, its life, and what it counted for when it was taken."""
+
+    def __init__(self, row: dict[str, Any], life: Life, *, is_new: bool) -> None:
+        self.row = row
+        self.life = life
+        self.is_new = is_new
+        self.counted_as: dict[int, CohortKey] = {}
+        if life.journey:
+            self.counted_as[life.journey.number] = cohort_key(life.journey)
+
+    @property
+    def id(self) -> UUID:
+        """The lead's id."""
+        identifier: UUID = self.row["id"]
+        return identifier
+
+
+class Book:
+    """The leads a transaction works on. ``now`` is the transaction's one reading of the clock, ``actor`` who it acts for."""
+
+    def __init__(self, connection: AsyncConnection, *, now: datetime, actor: str) -> None:
+        self.connection = connection
+        self.now = now
+        self.actor = actor
+        self.entries: dict[UUID, Entry] = {}
+        self._deltas = Deltas()
+        self._changed: dict[UUID, Entry] = {}
+        self._journeys: dict[tuple[UUID, int], tuple[Entry, Journey]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in ("transitions", "touchpoints", "corrections", "outbox")
+        }
+
+    async def take(self, ids: Collection[UUID]) -> None:
+        """Lock leads and take them into the book; ids that do not exist are not taken."""
+        missing = [lead_id for lead_id in ids if lead_id not in self.entries]
+        if missing:
+            for row, journey in await store.lock_leads(self.connection, missing):
+                self.entries[row["id"]] = Entry(row, life_of(row, journey), is_new=False)
+
+    async def take_one(self, lead_id: UUID) -> Entry:
+        """Lock one lead that is to be changed; raises `LeadNotFound`, `LeadErased` or `LeadMerged`."""
+        await self.take([lead_id])
+        entry = self.entries.get(lead_id)
+        if entry is None:
+            raise LeadNotFound(f"there is no lead {lead_id}")
+        refuse_gone(entry.row)
+        return entry
+
+    def create(self, row: dict[str, Any], life: Life, step: Step) -> Entry:
+        """Add a new lead to the book and acquire it; ``row`` has every column but those the ledger gives."""
+        transition = advance(life, step, now=self.now)
+        entry = Entry(row, life, is_new=True)
+        entry.counted_as.clear()
+        row |= {"version": 0, "acquired_at": transition.occurred_at}
+        self.entries[entry.id] = entry
+        self._changed[entry.id] = entry
+        self._record(entry, transition, left=None)
+        return entry
+
+    def move(self, entry: Entry, step: Step) -> dict[str, Any]:
+        """Move a lead by one step and return the ledger's new row; raises a `LifecycleError` and changes nothing if that is not legal."""
+        left = entry.life.journey
+        return self._record(entry, advance(entry.life, step, now=self.now), left=left)
+
+    def _record(self, entry: Entry, transition: Transition, *, left: Journey | None) -> dict[str, Any]:
+        journey = entry.life.journey
+        assert journey is not None  # noqa: S101  every transition belongs to a journey
+        row = self._ledger_row(entry, transition)
+        self._rows["transitions"].append(row)
+        self._journeys[entry.id, journey.number] = (entry, journey)
+        if not entry.row["test"]:
+            self._deltas.count_move(row, left=left, entered=journey)
+        entry.row |= _projection(entry.life)
+        if transition.step.amount is not None:
+            entry.row |= {"amount": transition.step.amount, "currency": transition.step.currency}
+        kind = "lead.created" if row["sequence"] == 1 else "lead.stage_changed"
+        self.announce(entry, kind, {"transition": transition_out(row)}, at=row["occurred_at"], transition_id=row["id"])
+        return row
+
+    def _ledger_row(self, entry: Entry, transition: Transition, *, correction_id: UUID | None = None) -> dict[str, Any]:
+        step = transition.step
+        starts = transition.event in STARTS_JOURNEY
+        return {
+            "lead_id": entry.id,
+            "id": new_id(),
+            "sequence": transition.sequence,
+            "journey": transition.journey,
+            "event": str(transition.event),
+            "from_stage": transition.from_stage,
+            "to_stage": transition.to_stage,
+            "skipped": list(transition.skipped),
+            "reason": step.reason,
+            "category": step.category,
+            "note": step.note,
+            "amount": step.amount,
+            "currency": step.currency,
+            "channel": step.channel if starts else None,
+            "campaign": step.campaign if starts else None,
+            "actor": self.actor,
+            "occurred_at": transition.occurred_at,
+            "recorded_at": self.now,
+            "correction_id": correction_id,
+            "superseded_at": None,
+            "superseded_by": None,
+        }
+
+    def touch(self, entry: Entry, touchpoint: dict[str, Any]) -> None:
+        """Add a touchpoint; whoever calls announces it."""
+        self._rows["touchpoints"].append(
+            {"lead_id": entry.id, "id": new_id(), "journey": entry.life.journey.number if entry.life.journey else 1}
+            | touchpoint
+            | {"recorded_at": self.now}
+        )
+        last = entry.row["last_activity_at"]
+        entry.row["last_activity_at"] = max(last, touchpoint["occurred_at"]) if last else touchpoint["occurred_at"]
+
+    def announce(
+        self, entry: Entry, kind: str, data: Mapping[str, Any], *, at: datetime, transition_id: UUID | None = None
+    ) -> None:
+        """Write an event into the outbox: the lead's next version, as it stands now, and what changed."""
+        entry.row["version"] += 1
+        entry.row["updated_at"] = self.now
+        if not entry.is_new:
+            self._changed[entry.id] = entry
+        self._rows["outbox"].append(
+            event_row(
+                lead_id=entry.id,
+                type=kind,
+                sequence=entry.row["version"],
+                data={"lead": lead_out(entry.row), **data},
+                occurred_at=at,
+                recorded_at=self.now,
+                transition_id=transition_id,
+            )
+        )
+
+    async def correct(self, entry: Entry, *, old: Sequence[Mapping[str, Any]], new: Replayed, from_sequence: int, reason: str) -> UUID:
+        """Replace a ledger's tail: the old rows stay, superseded; journeys, statistics and the lead's row follow the new ones."""
+        correction_id = new_id()
+        before = {row["number"]: journey_of(row) for row in await store.read_journeys(self.connection, entry.id)}
+        await store.supersede(
+            self.connection, entry.id, from_sequence=from_sequence, correction_id=correction_id, at=self.now
+        )
+        await store.drop_journeys_after(self.connection, entry.id, len(new.journeys))
+        self._rows["corrections"].append(
+            {
+                "lead_id": entry.id,
+                "id": correction_id,
+                "from_sequence": from_sequence,
+                "reason": reason,
+                "actor": self.actor,
+                "recorded_at": self.now,
+            }
+        )
+        entry.counted_as = {number: cohort_key(journey) for number, journey in before.items()}
+        self._uncount(entry, [row for row in old if row["sequence"] >= from_sequence], before)
+        self._rewrite(entry, new, from_sequence, correction_id)
+        return correction_id
+
+    def _uncount(self, entry: Entry, gone: Iterable[Mapping[str, Any]], journeys: Mapping[int, Journey]) -> None:
+        if entry.row["test"]:
+            return
+        for row in gone:
+            entered = journeys[row["journey"]]
+            left = None if row["from_stage"] is None else journeys.get(_number_before(row), entered)
+            self._deltas.count_move(row, left=left, entered=entered, times=-1)
+
+    def _rewrite(self, entry: Entry, new: Replayed, from_sequence: int, correction_id: UUID) -> None:
+        journeys = {journey.number: journey for journey in new.journeys}
+        for number, key in entry.counted_as.items():
+            if number not in journeys and not entry.row["test"]:
+                self._deltas.count_journey(key, -1)
+        entry.life = new.life
+        entry.row |= _projection(new.life) | {"acquired_at": new.transitions[0].occurred_at}
+        for journey in new.journeys:
+            self._journeys[entry.id, journey.number] = (entry, journey)
+        for transition in new.transitions[from_sequence - 1 :]:
+            row = self._ledger_row(entry, transition, correction_id=correction_id)
+            self._rows["transitions"].append(row)
+            if row["amount"] is not None:
+                entry.row |= {"amount": row["amount"], "currency": row["currency"]}
+            if not entry.row["test"]:
+                entered = journeys[row["journey"]]
+                left = None if row["from_stage"] is None else journeys.get(_number_before(row), entered)
+                self._deltas.count_move(row, left=left, entered=entered)
+            data = {"transition": transition_out(row), "correction_id": correction_id}
+            self.announce(entry, "lead.stage_changed", data, at=row["occurred_at"], transition_id=row["id"])
+
+    async def flush(self) -> None:
+        """Write everything the book holds in one statement."""
+        journeys = []
+        for entry, journey in self._journeys.values():
+            journeys.append(_journey_row(entry, journey))
+            self._count(entry, journey)
+        new = [entry.row for entry in self._changed.values() if entry.is_new]
+        changed = [entry.row for entry in self._changed.values() if not entry.is_new]
+        await store.flush(
+            self.connection,
+            self._rows | self._deltas.rows() | {"leads": new, store.CHANGED: changed, "journeys": journeys},
+        )
+
+    def _count(self, entry: Entry, journey: Journey) -> None:
+        if entry.row["test"]:
+            return
+        before = entry.counted_as.get(journey.number)
+        if before is not None:
+            self._deltas.count_journey(before, -1)
+        self._deltas.count_journey(cohort_key(journey), 1)
+
+
+def refuse_gone(row: Mapping[str, Any]) -> None:
+    """Raise `LeadErased` or `LeadMerged` for a lead that nothing can be done to any more."""
+    if row["erased_at"] is not None:
+        raise LeadErased(f"lead {row['id']} was erased")
+    if row["merged_into"] is not None:
+        raise LeadMerged(row["merged_into"])
+
+
+def life_of(row: Mapping[str, Any], journey: Mapping[str, Any]) -> Life:
+    """Return the life that a lead's row and its current journey's row stand for."""
+    return Life(
+        stage=row["stage"],
+        furthest_stage=row["furthest_stage"],
+        stage_entered_at=row["stage_entered_at"],
+        sequence=row["sequence"],
+        journey=journey_of(journey),
+        verdict=row["verdict"],
+        erased=row["erased_at"] is not None,
+    )
+
+
+def journey_of(row: Mapping[str, Any]) -> Journey:
+    """Return a stored journey."""
+    return Journey(**{name: row[name] for name in _JOURNEY_FIELDS})
+
+
+def _number_before(row: Mapping[str, Any]) -> int:
+    number: int = row["journey"]
+    return number - 1 if row["event"] in STARTS_JOURNEY else number
+
+
+def _projection(life: Life) -> dict[str, Any]:
+    return {
+        "stage": life.stage,
+        "furthest_stage": life.furthest_stage,
+        "stage_entered_at": life.stage_entered_at,
+        "sequence": life.sequence,
+        "journey": life.journey.number if life.journey else 0,
+    }
+
+
+def _journey_row(entry: Entry, journey: Journey) -> dict[str, Any]:
+    return {name: getattr(journey, name) for name in _JOURNEY_FIELDS} | {
+        "lead_id": entry.id,
+        "cell": journey_cell(journey),
+        "counted": not entry.row["test"],
+    }
+
+

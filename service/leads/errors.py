@@ -1,0 +1,68 @@
+"""What can go wrong with one lead.
+
+::
+
+    ServiceError
+    ├── LeadNotFound        no lead of this id (404)
+    ├── LeadErased          the person was erased; only the numbers are left (410)
+    ├── LeadMerged          the lead lives on in another one (308 for reads, 409 for writes)
+    ├── IdentityTaken       the e-mail, phone or external id belongs to another lead (409)
+    ├── NoIdentity          neither an e-mail, nor a phone, nor an external id (422)
+    └── VersionMismatch     If-Match names another version (412)
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from service.core.errors import Conflict, Invalid, NotFound, ServiceError
+
+
+class LeadNotFound(NotFound):
+    """No lead has this id."""
+
+    code = "lead_not_found"
+
+
+class LeadErased(ServiceError):
+    """The person behind this lead was erased."""
+
+    code = "lead_erased"
+
+
+class LeadMerged(ServiceError):
+    """The lead was merged into another one."""
+
+    code = "lead_merged"
+
+    def __init__(self, survivor: UUID) -> None:
+        super().__init__(f"the lead was merged into {survivor}", lead_id=str(survivor))
+        self.survivor = survivor
+
+
+class IdentityTaken(Conflict):
+    """An identity in the request belongs to another lead."""
+
+    code = "identity_taken"
+
+    def __init__(self, pointer: str, owner: UUID) -> None:
+        super().__init__(
+            f"{pointer} belongs to lead {owner}",
+            lead_id=str(owner),
+            errors=[{"pointer": pointer, "detail": f"belongs to lead {owner}"}],
+        )
+
+
+class NoIdentity(Invalid):
+    """A lead needs something by which it can be known again."""
+
+    code = "no_identity"
+
+    def __init__(self) -> None:
+        super().__init__("", "a lead needs an email, a phone or an external id")
+
+
+class VersionMismatch(ServiceError):
+    """The lead has changed since the caller read it."""
+
+    code = "precondition_failed"

@@ -1,0 +1,139 @@
+"""The SQL of the lead list: filters, search, keyset pages, and the leads behind a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import Subquery
+
+from service.core.database import fetch
+from service.leads.tables import identities, leads
+
+SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
+    # Ids are UUIDv7: their order is the order of creation.
+    "created_at": leads.c.id,
+    "acquired_at": leads.c.acquired_at,
+    "stage_entered_at": leads.c.stage_entered_at,
+    "score": leads.c.score,
+}
+"""What a list can be sorted by; each has an index, with the id to make the order total."""
+
+_EQUAL: Final = {
+    "stage": leads.c.stage,
+    "channel": leads.c.channel,
+    "campaign": leads.c.campaign,
+    "owner": leads.c.owner,
+    "country": leads.c.country,
+    "region": leads.c.region,
+    "industry": leads.c.industry,
+    "company_size": leads.c.company_size,
+}
+
+# The words of a lead, as the index of the migration has them.
+SEARCHED: Final[ColumnElement[Any]] = literal_column(
+    "to_tsvector('simple'::regconfig, coalesce(leads.full_name, '') || ' ' || coalesce(leads.email, '') || ' ' "
+    "|| coalesce(leads.company_name, ''))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A total order of leads: by one column, then by id, both up or both down."""
+
+    by: str
+    descending: bool
+
+    @property
+    def columns(self) -> list[ColumnElement[Any]]:
+        """The columns of the order."""
+        return [leads.c.id] if self.by == "created_at" else [SORTS[self.by], leads.c.id]
+
+
+def conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions of a lead list; a list of values means any of them, and erased leads are left out."""
+    found: list[ColumnElement[bool]] = [leads.c.erased_at.is_(None), leads.c.merged_into.is_(None)]
+    missing = filters.get("missing", ())
+    for name, column in _EQUAL.items():
+        values = filters.get(name)
+        either = [column.in_(values)] if values else []
+        either += [column.is_(None)] if name in missing else []
+        if either:
+            found.append(or_(*either))
+    if tags := filters.get("tag"):
+        found.append(leads.c.tags.overlap(tags))
+    found += [condition(filters[name]) for name, condition in _SPECIAL.items() if filters.get(name) is not None]
+    return found
+
+
+def _identity(kind: str, value: str) -> ColumnElement[bool]:
+    return leads.c.id.in_(select(identities.c.lead_id).where(identities.c.kind == kind, identities.c.value == value))
+
+
+def _external(named: str) -> ColumnElement[bool]:
+    system, _, value = named.partition(":")
+    return _identity(f"external:{system}", value)
+
+
+def _words(query: str) -> ColumnElement[bool]:
+    words = [f"'{word}':*" for word in query.replace("'", " ").replace("\\", " ").split()]
+    return SEARCHED.op("@@")(func.to_tsquery("simple", " & ".join(words)))
+
+
+_SPECIAL: Final = {
+    "email": lambda value: _identity("email", value),
+    "phone": lambda value: _identity("phone", value),
+    "external_id": _external,
+    "score_gte": lambda value: leads.c.score >= value,
+    "acquired_from": lambda value: leads.c.acquired_at >= value,
+    "acquired_to": lambda value: leads.c.acquired_at < value,
+    "stage_since_before": lambda value: leads.c.stage_entered_at < value,
+    "q": _words,
+}
+
+
+async def read_page(
+    connection: AsyncConnection, filters: Mapping[str, Any], *, order: Order, after: Sequence[Any] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return up to ``limit`` leads after a place in the order."""
+    statement = select(leads).where(*conditions(filters)).limit(limit)
+    statement = statement.order_by(*(column.desc() if order.descending else column.asc() for column in order.columns))
+    if after is not None:
+        here, there = tuple_(*order.columns), tuple_(*after)
+        statement = statement.where(here < there if order.descending else here > there)
+    return await fetch(connection, statement)
+
+
+async def count(connection: AsyncConnection, filters: Mapping[str, Any]) -> int:
+    """Return how many leads a list has in all."""
+    statement = select(func.count()).select_from(leads).where(*conditions(filters))
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def read_behind(
+    connection: AsyncConnection, figure: Subquery, *, after: Sequence[Any] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return up to ``limit`` leads behind a figure, one row for each journey (or transition) that it counts.
+
+    ``figure`` yields ``lead_id, at, number``: the lead, when it counted, and which of its journeys or transitions did.
+    """
+    place = (figure.c.at, figure.c.lead_id, figure.c.number)
+    statement: Select[Any] = (
+        select(leads, figure.c.at.label("figure_at"), figure.c.number.label("figure_number"))
+        .join_from(figure, leads, leads.c.id == figure.c.lead_id)
+        .order_by(*place)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(tuple_(*place) > tuple_(*after))
+    return await fetch(connection, statement)
+
+
+async def count_behind(connection: AsyncConnection, figure: Subquery) -> int:
+    """Return how many rows a figure has: the figure itself."""
+    return int((await connection.execute(select(func.count()).select_from(figure))).scalar_one())
+
+

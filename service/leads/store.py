@@ -1,0 +1,234 @@
+"""All SQL of the leads room."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Table, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.database import dumps, fetch
+from service.leads.identities import Identity
+from service.leads.tables import corrections, journeys, leads, touchpoints, transitions
+from service.outbound.store import POSITION
+from service.outbound.tables import outbox
+from service.stats.tables import cohort_deltas, flow_deltas
+
+Rows = Sequence[Mapping[str, Any]]
+
+_JOURNEY_PREFIX: Final = "journey__"
+
+# One round trip brings the lead, locked, and the journey it is on.
+_LOAD = text(
+    "SELECT leads.*, "
+    + ", ".join(f"journeys.{column.name} AS {_JOURNEY_PREFIX}{column.name}" for column in journeys.columns)
+    + """
+    FROM leads JOIN journeys ON journeys.lead_id = leads.id AND journeys.number = leads.journey
+    WHERE leads.id = ANY(:ids) ORDER BY leads.id FOR UPDATE OF leads"""
+).bindparams(bindparam("ids", type_=ARRAY(PG_UUID)))
+
+_ADDED: Final[Mapping[str, Table]] = {
+    table.name: table for table in (leads, transitions, journeys, touchpoints, corrections, outbox, cohort_deltas, flow_deltas)
+}
+CHANGED: Final = "changed_leads"
+
+
+async def lock_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Lock leads, in the order of their ids so that no two transactions wait for each other, and return each with its journey."""
+    pairs = []
+    for row in await fetch(connection, _LOAD, ids=sorted(ids)):
+        journey = {name.removeprefix(_JOURNEY_PREFIX): row.pop(name) for name in list(row) if name.startswith(_JOURNEY_PREFIX)}
+        pairs.append((row, journey))
+    return pairs
+
+
+async def flush(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
+    """Write the rows of all tables in one statement: one round trip, one plan, for one lead as for a thousand.
+
+    The keys are the names of tables, and ``changed_leads`` for rows of leads that exist.
+    """
+    parts = tuple(sorted(name for name, some in rows.items() if some))
+    if parts:
+        await connection.execute(_flush_statement(parts), {name: dumps(rows[name]) for name in parts})
+
+
+@cache
+def _flush_statement(parts: tuple[str, ...]) -> TextClause:
+    written = ", ".join(f"w{number} AS ({_part(name)})" for number, name in enumerate(parts))
+    return text(f"WITH {written} SELECT")
+
+
+def _part(name: str) -> str:
+    if name == CHANGED:
+        columns = [column.name for column in leads.columns if column.name not in {"id", "created_at"}]
+        assignments = ", ".join(f"{column} = new.{column}" for column in columns)
+        return f"UPDATE leads SET {assignments} FROM {_recordset('leads', name)} new WHERE leads.id = new.id"
+    table = _ADDED[name]
+    if table is outbox:
+        columns = [column.name for column in outbox.columns if column.name != "position"]
+        return (
+            f"INSERT INTO outbox ({', '.join(columns)}, position) SELECT {', '.join(columns)}, "
+            f"{POSITION} FROM {_recordset('outbox', name)}"
+        )
+    insert = f"INSERT INTO {name} SELECT * FROM {_recordset(name, name)}"
+    if table is journeys:
+        columns = [column.name for column in journeys.columns if not column.primary_key]
+        assignments = ", ".join(f"{column} = excluded.{column}" for column in columns)
+        return f"{insert} ON CONFLICT (lead_id, number) DO UPDATE SET {assignments}"
+    return insert
+
+
+def _recordset(table: str, parameter: str) -> str:
+    return f"json_populate_recordset(NULL::{table}, CAST(:{parameter} AS json))"
+
+
+_CLAIM = text(
+    """INSERT INTO identities (kind, value, lead_id, created_at)
+    SELECT kind, value, lead_id, :now FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[]))
+        AS claim (kind, value, lead_id)
+    ORDER BY kind COLLATE "C", value COLLATE "C"
+    ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value"""
+)
+_OWNERS = text(
+    """SELECT kind, value, lead_id FROM identities
+    WHERE (kind, value) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])))"""
+)
+_REASSIGN = text(
+    """UPDATE identities SET lead_id = claim.lead_id
+    FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[])) AS claim (kind, value, lead_id)
+    WHERE identities.kind = claim.kind AND identities.value = claim.value"""
+)
+_RELEASE = text(
+    """DELETE FROM identities WHERE lead_id = :lead_id
+    AND (kind, value) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])))"""
+)
+
+
+async def claim_identities(
+    connection: AsyncConnection, claims: Mapping[Identity, UUID], *, now: datetime
+) -> dict[Identity, UUID]:
+    """Claim identities for leads, and return the ones that belong to others already, with their owners.
+
+    A claim waits for a transaction that claims the same identity to end; all transactions claim in one order, so none wait in a ring.
+    """
+    if not claims:
+        return {}
+    rows = await fetch(connection, _CLAIM, now=now, **_columns(claims))
+    claimed = {Identity(row["kind"], row["value"]) for row in rows}
+    taken = [identity for identity in claims if identity not in claimed]
+    return await owners(connection, taken) if taken else {}
+
+
+async def owners(connection: AsyncConnection, wanted: Collection[Identity]) -> dict[Identity, UUID]:
+    """Return who owns identities; those that nobody owns are left out."""
+    rows = await fetch(connection, _OWNERS, kinds=[i.kind for i in wanted], values=[i.value for i in wanted])
+    return {Identity(row["kind"], row["value"]): row["lead_id"] for row in rows}
+
+
+async def reassign_identities(connection: AsyncConnection, claims: Mapping[Identity, UUID]) -> None:
+    """Give identities that this transaction claimed to other leads than it first thought."""
+    if claims:
+        await connection.execute(_REASSIGN, _columns(claims))
+
+
+async def release_identities(connection: AsyncConnection, lead_id: UUID, released: Collection[Identity]) -> None:
+    """Let go of identities a lead no longer has."""
+    if released:
+        await connection.execute(
+            _RELEASE, {"lead_id": lead_id, "kinds": [i.kind for i in released], "values": [i.value for i in released]}
+        )
+
+
+def _columns(claims: Mapping[Identity, UUID]) -> dict[str, Any]:
+    ordered = sorted(claims)
+    return {
+        "kinds": [identity.kind for identity in ordered],
+        "values": [identity.value for identity in ordered],
+        "leads": [claims[identity] for identity in ordered],
+    }
+
+
+_LEAD = text("SELECT * FROM leads WHERE id = :id")
+_JOURNEYS = text("SELECT * FROM journeys WHERE lead_id = :id ORDER BY number")
+_TOUCHPOINTS = text("SELECT * FROM touchpoints WHERE lead_id = :id ORDER BY occurred_at, id")
+_CORRECTIONS = text("SELECT * FROM corrections WHERE lead_id = :id ORDER BY recorded_at, id")
+_LEDGER = text("SELECT * FROM transitions WHERE lead_id = :id AND superseded_at IS NULL ORDER BY sequence")
+_LEDGER_KNOWN = text(
+    """SELECT * FROM transitions WHERE lead_id = :id AND recorded_at <= :known_at
+    AND (superseded_at IS NULL OR superseded_at > :known_at) ORDER BY sequence"""
+)
+_HISTORY = text("SELECT * FROM transitions WHERE lead_id = :id ORDER BY recorded_at, sequence")
+_SUPERSEDE = text(
+    """UPDATE transitions SET superseded_at = :at, superseded_by = :correction_id
+    WHERE lead_id = :lead_id AND superseded_at IS NULL AND sequence >= :from_sequence"""
+)
+_DROP_JOURNEYS = text("DELETE FROM journeys WHERE lead_id = :lead_id AND number > :last")
+_REASONS = text("SELECT code, category, label, created_at FROM reasons ORDER BY code")
+_ADD_REASON = text(
+    """INSERT INTO reasons (code, category, label, created_at) VALUES (:code, :category, :label, :created_at)
+    ON CONFLICT (code) DO NOTHING RETURNING code"""
+)
+
+
+async def read_lead(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any] | None:
+    """Return a lead's row, or None."""
+    rows = await fetch(connection, _LEAD, id=lead_id)
+    return rows[0] if rows else None
+
+
+async def read_journeys(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+    """Return a lead's journeys, first to last."""
+    return await fetch(connection, _JOURNEYS, id=lead_id)
+
+
+async def read_touchpoints(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+    """Return a lead's touchpoints in the order they happened."""
+    return await fetch(connection, _TOUCHPOINTS, id=lead_id)
+
+
+async def read_corrections(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+    """Return the corrections of a lead's ledger in the order they were made."""
+    return await fetch(connection, _CORRECTIONS, id=lead_id)
+
+
+async def read_ledger(
+    connection: AsyncConnection, lead_id: UUID, *, known_at: datetime | None = None, superseded: bool = False
+) -> list[dict[str, Any]]:
+    """Return a lead's ledger: as it is, as it was believed at ``known_at``, or with every row that was ever written."""
+    if superseded:
+        return await fetch(connection, _HISTORY, id=lead_id)
+    if known_at is not None:
+        return await fetch(connection, _LEDGER_KNOWN, id=lead_id, known_at=known_at)
+    return await fetch(connection, _LEDGER, id=lead_id)
+
+
+async def supersede(
+    connection: AsyncConnection, lead_id: UUID, *, from_sequence: int, correction_id: UUID, at: datetime
+) -> None:
+    """Mark the tail of a ledger as superseded by a correction."""
+    await connection.execute(
+        _SUPERSEDE, {"lead_id": lead_id, "from_sequence": from_sequence, "correction_id": correction_id, "at": at}
+    )
+
+
+async def drop_journeys_after(connection: AsyncConnection, lead_id: UUID, last: int) -> None:
+    """Delete the journeys that a corrected ledger no longer has."""
+    await connection.execute(_DROP_JOURNEYS, {"lead_id": lead_id, "last": last})
+
+
+async def read_reasons(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return the reason codes that users have added."""
+    return await fetch(connection, _REASONS)
+
+
+async def add_reason(connection: AsyncConnection, row: Mapping[str, Any]) -> bool:
+    """Add a reason code, and say whether it was new."""
+    result = await connection.execute(_ADD_REASON, dict(row))
+    return result.first() is not None
+

@@ -1,0 +1,85 @@
+"""The SQL of `leads verify`: set-based checks, and the ledgers in order for the replay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+CHECKS: Final[tuple[tuple[str, TextClause], ...]] = (
+    (
+        "a transition has no event, or more than one, in the outbox",
+        text(
+            """SELECT t.lead_id, count(o.id) AS events, t.id AS transition_id FROM transitions t
+            LEFT JOIN outbox o ON o.lead_id = t.lead_id AND o.transition_id = t.id
+            GROUP BY t.lead_id, t.id HAVING count(o.id) <> 1 LIMIT :most"""
+        ),
+    ),
+    (
+        "an event tells of a transition that is not in the ledger",
+        text(
+            """SELECT o.lead_id, o.id AS event_id FROM outbox o WHERE o.transition_id IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM transitions t WHERE t.lead_id = o.lead_id AND t.id = o.transition_id) LIMIT :most"""
+        ),
+    ),
+    (
+        "a lead's version is not the number of its events, or its events have a gap",
+        text(
+            """SELECT l.id AS lead_id, l.version, count(o.id) AS events, max(o.sequence) AS last FROM leads l
+            LEFT JOIN outbox o ON o.lead_id = l.id GROUP BY l.id, l.version
+            HAVING count(o.id) <> l.version OR coalesce(max(o.sequence), 0) <> l.version
+                OR count(DISTINCT o.sequence) <> l.version LIMIT :most"""
+        ),
+    ),
+    (
+        "a lead's e-mail or phone is not the lead's own in the table of identities",
+        text(
+            """SELECT l.id AS lead_id, claimed.kind FROM leads l
+            CROSS JOIN LATERAL (VALUES ('email', l.email), ('phone', l.phone)) AS claimed (kind, value)
+            LEFT JOIN identities i ON i.kind = claimed.kind AND i.value = claimed.value
+            WHERE claimed.value IS NOT NULL AND i.lead_id IS DISTINCT FROM l.id
+                AND l.merged_into IS NULL AND l.erased_at IS NULL LIMIT :most"""
+        ),
+    ),
+    (
+        "an identity belongs to no lead, or to one that was merged or erased",
+        text(
+            """SELECT i.lead_id, i.kind FROM identities i LEFT JOIN leads l ON l.id = i.lead_id
+            WHERE l.id IS NULL OR l.merged_into IS NOT NULL OR l.erased_at IS NOT NULL LIMIT :most"""
+        ),
+    ),
+    (
+        "a lead has no touchpoint",
+        text(
+            """SELECT l.id AS lead_id FROM leads l WHERE NOT EXISTS
+            (SELECT 1 FROM touchpoints t WHERE t.lead_id = l.id) LIMIT :most"""
+        ),
+    ),
+    (
+        "a delivery was processed, but a lead it names does not exist",
+        text(
+            """SELECT named.lead_id, d.id AS delivery_id FROM deliveries d CROSS JOIN LATERAL unnest(d.lead_ids) AS named (lead_id)
+            WHERE NOT EXISTS (SELECT 1 FROM leads l WHERE l.id = named.lead_id) LIMIT :most"""
+        ),
+    ),
+)
+"""What must never be found: a sentence, and the statement that finds it."""
+
+_LEDGERS: Final = text("SELECT * FROM transitions WHERE superseded_at IS NULL ORDER BY lead_id, sequence")
+_LEADS: Final = text("SELECT * FROM leads ORDER BY id")
+_JOURNEYS: Final = text("SELECT * FROM journeys ORDER BY lead_id, number")
+
+
+async def run_check(connection: AsyncConnection, check: TextClause, *, most: int) -> list[dict[str, Any]]:
+    """Return up to ``most`` rows that should not be there."""
+    return [dict(row) for row in (await connection.execute(check, {"most": most})).mappings()]
+
+
+async def stream(connection: AsyncConnection, what: str) -> AsyncIterator[dict[str, Any]]:
+    """Yield all ledgers' rows, leads or journeys in the order of lead ids, a thousand at a time in memory."""
+    statement = {"ledgers": _LEDGERS, "leads": _LEADS, "journeys": _JOURNEYS}[what]
+    result = await connection.stream(statement, execution_options={"yield_per": 1000})
+    async for row in result.mappings():
+        yield dict(row)
