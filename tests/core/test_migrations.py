@@ -4,9 +4,8 @@ import asyncio
 
 import asyncpg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert
+from alembic import command
+from sqlalchemy import insert
 from sqlalchemy.engine import make_url
 
 from service.core import clock, ids, migrations
@@ -40,11 +39,6 @@ async def catalogue(url: str) -> set[str]:
         await connection.close()
 
 
-def differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-    return list(compare_metadata(context, metadata))
-
-
 async def test_it_is_at_head(database_url: str) -> None:
     assert await migrations.check(database_url)
     assert await migrations.current_revision(database_url) == migrations.head_revision()
@@ -56,11 +50,6 @@ async def test_an_empty_database_is_not_at_head(empty_database_url: str) -> None
 
 
 async def test_the_migrations_build_what_the_code_describes(database_url: str, empty_database_url: str) -> None:
-    engine = create_engine(database_url)
-    async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
-    await engine.dispose()
-
     engine = create_engine(empty_database_url)
     async with transaction(engine) as connection:
         await connection.run_sync(metadata.create_all)
@@ -68,6 +57,13 @@ async def test_the_migrations_build_what_the_code_describes(database_url: str, e
     described = await catalogue(empty_database_url)
     assert len(described) > 100
     assert await catalogue(database_url) == described
+
+
+async def test_alembic_finds_nothing_to_add(database_url: str) -> None:
+    engine = create_engine(database_url)
+    async with engine.connect() as connection:
+        await connection.run_sync(lambda connection: command.check(migrations._config(connection)))
+    await engine.dispose()
 
 
 async def test_down_and_up_with_rows_in_the_tables(database_url: str) -> None:
