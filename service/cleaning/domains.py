@@ -11,12 +11,15 @@ from email_validator import EmailNotValidError, validate_email
 from service.cleaning.freemail import FREE_MAIL
 from service.cleaning.submission import Unusable
 
+_LABEL_LIMIT: Final = 63
 _SCHEME: Final = re.compile(r"^[a-z][a-z0-9+.-]*://|^//", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
 def ascii_domain(domain: str) -> str:
     """Return a public domain name in its ASCII (IDNA) form, lower case, or raise `Unusable`."""
+    if any(len(label) > _LABEL_LIMIT for label in domain.split(".")):
+        raise Unusable(f"has a domain with a part longer than {_LABEL_LIMIT} characters")
     try:
         # The library checks the name as mail does. Its test environment only adds the reserved name ``test``.
         checked = validate_email("a@" + domain.lower(), check_deliverability=False, test_environment=True)

@@ -14,6 +14,7 @@ from service.cleaning.submission import Unusable
 EMAIL_LIMIT: Final = 320
 _LOCAL_LIMIT: Final = 64
 _TOTAL_LIMIT: Final = 254
+_TOO_LONG: Final = "is too long: at most 64 characters before the @ sign and 254 in all"
 # RFC 5322 dot-atom, already lower case: all but a few mailboxes, and quicker to check than by the library.
 _DOT_ATOM: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _IN_BRACKETS: Final = re.compile(r"<([^<>]*@[^<>]*)>")
@@ -35,11 +36,13 @@ def clean_email(raw: str) -> str:
         raise Unusable("has nothing before the @ sign")
     if not domain:
         raise Unusable("has nothing after the @ sign")
+    if len(domain) > _TOTAL_LIMIT:
+        raise Unusable(_TOO_LONG)
     name = ascii_domain(domain)
     if not _DOT_ATOM.fullmatch(local):
         local = _unusual_local(local, name)
     if len(local) > _LOCAL_LIMIT or len(local) + 1 + len(name) > _TOTAL_LIMIT:
-        raise Unusable("is too long: at most 64 characters before the @ sign and 254 in all")
+        raise Unusable(_TOO_LONG)
     return f"{local}@{name}"
 
 
@@ -47,8 +50,10 @@ def _first_address(raw: str) -> str:
     text = raw if raw.isascii() else unicodedata.normalize("NFKC", raw)
     bracketed = _IN_BRACKETS.search(text)
     text = bracketed[1] if bracketed else text
-    text = text.strip(" \t\r\n,;<>").lower().removeprefix("mailto:")
-    pieces = _BETWEEN.split(text.partition("?")[0] if "?subject=" in text else text)
+    text = text.strip(" \t\r\n,;<>").lower()
+    if text.startswith("mailto:"):
+        text = text.removeprefix("mailto:").partition("?")[0]
+    pieces = _BETWEEN.split(text)
     return next((piece for piece in pieces if "@" in piece), text) if len(pieces) > 1 else text
 
 

@@ -19,7 +19,7 @@ _NEXT_NUMBER: Final = re.compile(
     r"[,;、，；|\r\n]+\s*(?=\+?[\d(][\d\s()./-]{5,})|\s+(?:or|oder|und|and|或)\s+", re.IGNORECASE
 )
 _INTERNATIONAL_PREFIX: Final = re.compile(r"^\s*(?:\(\s*)?00(?=\s*[1-9])")
-# Without a country and a plus sign, fewer digits than these may well be a national number of anywhere.
+# Without a plus sign, fewer digits than these may well be a national number of anywhere.
 _BARE_INTERNATIONAL: Final = 12
 
 
@@ -83,15 +83,14 @@ def _national(text: str, regions: tuple[str, ...]) -> PhoneNumber:
     digits = sum(character.isdigit() for character in text)
     if digits < 3:
         raise Unusable("has too few digits: a phone number looks like +49 30 901820")
-    for region in regions:
+    # So long and without a trunk prefix: somebody left the plus sign out.
+    bare = digits >= _BARE_INTERNATIONAL and not text.lstrip(" (").startswith("0")
+    readings = [("+" + text.strip(), None)] if bare else []
+    for reading, region in [*readings, *((text, region) for region in regions)]:
         try:
-            number = phonenumbers.parse(text, region)
+            number = phonenumbers.parse(reading, region)
         except NumberParseException:
             continue
-        if phonenumbers.is_valid_number(number):
-            return number
-    if digits >= _BARE_INTERNATIONAL and not text.lstrip(" (").startswith("0"):
-        number = _with_country_code("+" + text.strip())
         if phonenumbers.is_valid_number(number):
             return number
     if not regions:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from service.cleaning.names import clean_name
+
+
+@pytest.mark.parametrize(
+    ("full", "first", "last"),
+    [
+        ("Anna Schmidt", "Anna", "Schmidt"),
+        ("Anna Maria Schmidt", "Anna Maria", "Schmidt"),
+        ("Schmidt, Anna", "Anna", "Schmidt"),
+        ("Dr. Anna von der Heide", "Anna", "von der Heide"),
+        ("Prof. Dr. Jürgen Müller", "Jürgen", "Müller"),
+        ("Ludwig van Beethoven", "Ludwig", "van Beethoven"),
+        ("Leonardo da Vinci", "Leonardo", "da Vinci"),
+        ("Al Gore", "Al", "Gore"),
+        ("Martin Luther King Jr.", "Martin Luther", "King"),
+        ("Anna Schmidt, PhD", "Anna", "Schmidt"),
+        ("Herr Schmidt", None, "Schmidt"),
+        ("Anna", "Anna", None),
+        ("SCHMIDT ANNA", "SCHMIDT", "ANNA"),
+        ("张三", "三", "张"),
+        ("王小明", "小明", "王"),
+        ("欧阳娜娜", "娜娜", "欧阳"),
+        ("诸葛亮", "亮", "诸葛"),
+        ("张 三", "三", "张"),
+        ("约翰·史密斯", "约翰", "史密斯"),
+        ("山田 太郎", "太郎", "山田"),
+        ("山田太郎", None, None),
+        ("김민수", "민수", "김"),
+        ("남궁민", "민", "남궁"),
+        ("Nguyễn Văn An", "Nguyễn Văn", "An"),
+    ],
+)
+def test_a_full_name_is_taken_apart(full: str, first: str | None, last: str | None) -> None:
+    name = clean_name(full, None, None)
+    assert (name.full, name.first, name.last) == (full, first, last)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "full"),
+    [
+        ("Anna", "Schmidt", "Anna Schmidt"),
+        ("Anna", None, "Anna"),
+        (None, "Schmidt", "Schmidt"),
+        ("三", "张", "张三"),
+        ("San", "张", "San 张"),
+        (None, None, None),
+    ],
+)
+def test_parts_are_put_together(first: str | None, last: str | None, full: str | None) -> None:
+    assert clean_name(None, first, last).full == full
+
+
+@pytest.mark.parametrize(
+    ("full", "first", "last", "expected"),
+    [
+        ("Anna Schmidt", "Anna", None, ("Anna", "Schmidt")),
+        ("Anna Schmidt", None, "Schmidt", ("Anna", "Schmidt")),
+        ("张三", "三", None, ("三", "张")),
+        ("张三", None, "张", ("三", "张")),
+        ("Anna Schmidt", "Bernd", None, ("Bernd", None)),
+        # Swapped by whoever filled the form in: not ours to decide.
+        ("Schmidt Anna", "Schmidt", "Anna", ("Schmidt", "Anna")),
+    ],
+)
+def test_given_parts_are_kept(
+    full: str, first: str | None, last: str | None, expected: tuple[str | None, str | None]
+) -> None:
+    name = clean_name(full, first, last)
+    assert (name.first, name.last) == expected
+    assert name.full == full
