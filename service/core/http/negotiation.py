@@ -1,0 +1,123 @@
+"""The form of an answer: lists and statistics as CSV when the client prefers it, 304 when it has the answer already."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.core.http import etags
+
+# The field of an answer that has its rows, in the order they are looked for.
+_ROWS: Final = ("data", "groups")
+# A spreadsheet takes a cell that begins so for a formula, or for the start of another cell.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_CSV: Final = "text/csv; charset=utf-8"
+
+
+def rows_field(model: Any) -> str | None:
+    """Return the field of a response model that holds a table's rows, or None when the answer is no table."""
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        return None
+    return next((name for name in _ROWS if name in model.model_fields), None)
+
+
+def negotiate(request: Request, response: Response, rows: str | None) -> Response:
+    """Return the answer to a GET in the form the client asked for; ``rows`` is the field of its table, if it has one."""
+    if response.status_code != 200:
+        return response
+    if rows is not None:
+        response.headers.add_vary_header("Accept")
+        if prefers_csv(request.headers.get("accept")):
+            return _as_csv(response, rows)
+    etag = response.headers.get("etag")
+    if etag is not None and etags.none_match_fails(request.headers.get("if-none-match"), etag):
+        kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+        return Response(status_code=304, headers=kept)
+    return response
+
+
+def prefers_csv(accept: str | None) -> bool:
+    """Tell whether an ``Accept`` header names ``text/csv`` and likes it no less than JSON."""
+    if accept is None or "text/csv" not in accept.lower():
+        return False
+    likes: dict[str, float] = {}
+    for entry in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in entry.split(";"))
+        quality = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
+        try:
+            likes.setdefault(kind, float(quality))
+        except ValueError:
+            likes.setdefault(kind, 0.0)
+    comma, json = likes.get("text/csv", 0.0), likes.get("application/json")
+    if json is not None and json == comma:
+        return list(likes).index("text/csv") < list(likes).index("application/json")
+    return comma > 0 and comma >= (json or 0)
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return rows of JSON values as CSV (RFC 4180, UTF-8, with a header).
+
+    Objects become columns ``company.name``, lists of scalars one cell joined by ``;``. The first list of objects in a row becomes
+    more rows, each with the row's other cells repeated; a further one becomes JSON in its cell.
+    """
+    flat = [line for row in rows for line in _lines(row)]
+    columns = list(dict.fromkeys(name for line in flat for name in line))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([_cell(name) for name in columns])
+    writer.writerows([_cell(line.get(name)) for name in columns] for line in flat)
+    return text.getvalue().encode()
+
+
+def _as_csv(response: Response, rows: str) -> Response:
+    table = orjson.loads(response.body)[rows]
+    headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+    headers["Content-Disposition"] = 'attachment; filename="data.csv"'
+    return Response(to_csv(table), 200, headers, _CSV)
+
+
+def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    cells: dict[str, Any] = {}
+    inner: tuple[str, list[Any]] | None = None
+    for name, value in _cells(row, ""):
+        if inner is None and isinstance(value, list) and value and isinstance(value[0], dict):
+            inner = (name, value)
+        else:
+            cells[name] = value
+    if inner is None:
+        yield cells
+        return
+    name, items = inner
+    for item in items:
+        yield cells | dict(_cells(item, f"{name}."))
+
+
+def _cells(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _cells(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return "'" + value if value.startswith(_FORMULA) else value
+        case list() if any(isinstance(item, dict | list) for item in value):
+            return orjson.dumps(value).decode()
+        case list():
+            return ";".join(_cell(item) for item in value)
+        case _:
+            return str(value)

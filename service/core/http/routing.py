@@ -1,0 +1,86 @@
+"""The route every address of the API uses: who may call, what may be sent, and when what was done becomes true.
+
+The order of things, for each request: admit the caller; refuse a query or a body that is malformed; look up ``Idempotency-Key``; solve
+the route's dependencies and run it; render its answer; commit; send. An error anywhere undoes everything. See docs/decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Request, params
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+from starlette.types import Scope
+
+from service.core.errors import Invalid
+from service.core.http import auth, idempotency, openapi
+from service.core.http.negotiation import negotiate, rows_field
+from service.core.http.strict_json import StrictRequest
+from service.core.http.unit import Connection, ReadConnection, Unit
+
+__all__ = ["Connection", "ReadConnection", "ServiceRoute"]
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class ServiceRoute(APIRoute):
+    """A route whose request is one transaction: ``APIRouter(route_class=ServiceRoute)``."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        responses = {"default": openapi.PROBLEM, **(options.pop("responses", None) or {})}
+        methods = set(options.get("methods") or ())
+        if "GET" in methods and rows_field(options.get("response_model")):
+            responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **responses}
+        if "POST" in methods:
+            extra = dict(options.pop("openapi_extra", None) or {})
+            extra["parameters"] = [*extra.get("parameters", []), openapi.IDEMPOTENCY_KEY]
+            options["openapi_extra"] = extra
+        super().__init__(path, endpoint, responses=responses, **options)
+
+    def get_route_handler(self) -> Handler:
+        """Return FastAPI's handler inside our order of things."""
+        answer = super().get_route_handler()
+        scope_needed = auth.scope_needed(self.dependant)
+        reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+        posts, gets, rows = "POST" in self.methods, "GET" in self.methods, rows_field(self.response_model)
+
+        async def handle(request: Request) -> Response:
+            request = StrictRequest(request.scope, request.receive)
+            caller = await auth.admit(request, scope_needed) if scope_needed else None
+            _refuse_malformed(request.scope)
+            if reads_json:
+                await request.json()
+            unit = request.state.unit = Unit(request.app.state.engine)
+            key = idempotency.key_of(request) if posts and caller else None
+            try:
+                if caller is None or key is None:
+                    response = await answer(request)
+                else:
+                    response = await idempotency.once(request, unit, caller.key_id, key, lambda: answer(request))
+                await unit.commit()
+            except BaseException:
+                await unit.rollback()
+                raise
+            return negotiate(request, response, rows) if gets else response
+
+        return handle
+
+
+def _refuse_malformed(scope: Scope) -> None:
+    """Raise `Invalid` for what percent-decoding would let through or paper over: NUL characters and invalid UTF-8."""
+    if "\0" in scope["path"]:
+        raise Invalid("path", "the path contains a NUL character")
+    query: bytes = scope["query_string"]
+    if query.isascii() and b"%" not in query:
+        return
+    for pair in query.split(b"&"):
+        name = unquote_to_bytes(pair.partition(b"=")[0]).decode("ascii", "replace")
+        try:
+            text = unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError:
+            raise Invalid(f"?{name}", f"?{name}: invalid UTF-8") from None
+        if "\0" in text or not pair.isascii():
+            raise Invalid(f"?{name}", f"?{name}: contains a NUL character, or characters that are not percent-encoded")

@@ -1,0 +1,82 @@
+"""The unit of work of one request: its connection, its transaction, begun on first use and ended by the route alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from service.core import outage
+from service.core.http.problems import DatabaseAway
+
+
+class Unit:
+    """One request's connection and transaction. Nothing connects before `connection` or `reader` is asked for."""
+
+    __slots__ = ("_connection", "_engine", "_reader")
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+        self._reader: AsyncConnection | None = None
+
+    async def connection(self) -> AsyncConnection:
+        """Return the connection whose transaction the route commits."""
+        if self._connection is None:
+            self._connection = await connect(self._engine)
+        return self._connection
+
+    async def reader(self) -> AsyncConnection:
+        """Return a connection to read with: each statement is its own transaction, which saves two round trips."""
+        if self._connection is not None:
+            return self._connection
+        if self._reader is None:
+            self._reader = await connect(self._engine)
+            await self._reader.execution_options(isolation_level="AUTOCOMMIT")
+        return self._reader
+
+    async def commit(self) -> None:
+        """Make everything durable and give the connections back."""
+        if self._connection is not None:
+            await self._connection.commit()
+        await self._close()
+
+    async def rollback(self) -> None:
+        """Undo everything and give the connections back, even when the request is being cancelled."""
+        if self._connection is not None or self._reader is not None:
+            await asyncio.shield(asyncio.ensure_future(self._close()))
+
+    async def _close(self) -> None:
+        connection, reader = self._connection, self._reader
+        self._connection = self._reader = None
+        if connection is not None:
+            await connection.close()
+        if reader is not None:
+            await reader.close()
+
+
+async def connect(engine: AsyncEngine) -> AsyncConnection:
+    """Return a connection from the pool, or raise `DatabaseAway`."""
+    try:
+        return await engine.connect()
+    except Exception as error:
+        seconds = outage.retry_after(error)
+        if seconds is None:
+            raise
+        raise DatabaseAway(seconds) from error
+
+
+async def _connection(request: Request) -> AsyncConnection:
+    unit: Unit = request.state.unit
+    return await unit.connection()
+
+
+async def _reader(request: Request) -> AsyncConnection:
+    unit: Unit = request.state.unit
+    return await unit.reader()
+
+
+Connection = Annotated[AsyncConnection, Depends(_connection)]
+ReadConnection = Annotated[AsyncConnection, Depends(_reader)]
