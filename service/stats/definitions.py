@@ -89,7 +89,15 @@ ENTERED: Final = "entered"
 SKIPPED: Final = "skipped"
 CHURNED: Final = "churned"
 DECIDED: Final = "decided"
-FUNNEL_PARTS: Final = (REACHED, ENTERED, SKIPPED, OPEN, *(f"{CHURNED}.{category}" for category in CATEGORIES), CHURNED, DECIDED)
+FUNNEL_PARTS: Final = (
+    REACHED,
+    ENTERED,
+    SKIPPED,
+    OPEN,
+    *(f"{CHURNED}.{category}" for category in CATEGORIES),
+    CHURNED,
+    DECIDED,
+)
 
 
 def counts_in(cell: Cell, rank: int, part: str, skips: Skips) -> bool:

@@ -1,0 +1,140 @@
+"""From the parameters of a request to the question they put: every wrong one is refused by its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, cast, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from service.core.errors import Invalid
+from service.lifecycle.ledger import AHEAD
+from service.stats.calendars import day_start
+from service.stats.definitions import QUARTER_HOUR, quarter
+from service.stats.question import MAX_GROUP_BY, Dimension, Filter, Mode, Question
+from service.stats.schemas import BehindQuery, ScopeQuery
+
+DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
+_YEARS: Final = range(1900, 2200)
+_LONGEST_WINDOW: Final = timedelta(days=36_525)
+_DURATION: Final = re.compile(
+    r"P(?!$)(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,5})D)?(?:T(?=\d)(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})S)?)?",
+    re.ASCII,
+)
+
+
+def question_of(query: ScopeQuery, *, mode: Mode, now: datetime) -> Question:
+    """Return the question that parameters put; raises `Invalid`, which names the parameter at fault."""
+    zone = parse_zone(query.tz)
+    start = parse_bound(query.from_, zone, pointer="?from") if query.from_ is not None else None
+    # Without an end everything so far is meant: up to the quarter hour by whose end all that can be recorded now has happened.
+    latest = quarter(now + AHEAD) + QUARTER_HOUR
+    end = parse_bound(query.to, zone, pointer="?to") if query.to is not None else latest
+    if start is not None and start >= end:
+        raise Invalid("?from" if query.to is None else "?to", "the interval is empty: from must lie before to")
+    window = parse_duration(query.window) if query.window is not None else None
+    if window is not None and mode == "period":
+        raise Invalid(
+            "?window", "belongs to cohort mode: in period mode everything that happened in the interval counts"
+        )
+    group_by = parse_group_by(getattr(query, "group_by", []))
+    return Question(
+        start=start,
+        end=end,
+        open_ended=query.to is None,
+        tz=query.tz,
+        unit=query.unit,
+        mode=mode,
+        skips=query.skips,
+        window=window,
+        known_at=parse_bound(query.known_at, zone, pointer="?known_at") if query.known_at is not None else None,
+        group_by=group_by,
+        filters=_filters(query),
+    )
+
+
+def _filters(query: ScopeQuery) -> tuple[Filter, ...]:
+    filters = []
+    for dimension in DIMENSIONS:
+        values = tuple(dict.fromkeys(cast("list[str]", getattr(query, dimension))))
+        if any("\x00" in value for value in values):
+            raise Invalid(f"?{dimension}", "must not contain the NUL character")
+        missing = dimension in query.missing
+        if values or missing:
+            filters.append(Filter(dimension, values, missing))
+    return tuple(filters)
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise Invalid("?tz", "is not the name of an IANA time zone, such as Europe/Berlin") from None
+
+
+def parse_bound(given: str, zone: ZoneInfo, *, pointer: str) -> datetime:
+    """Return the instant that a date (its first instant in the zone) or an RFC 3339 instant stands for."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", given, re.ASCII):
+            day = date.fromisoformat(given)
+            at = day_start(day, zone) if day.year in _YEARS else None
+        else:
+            at = (
+                datetime.fromisoformat(given)
+                if re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", given, re.ASCII)
+                else None
+            )
+            if at is not None and at.tzinfo is None:
+                raise Invalid(pointer, "is a time without an offset; write it as 2026-01-31T09:00:00Z or with +01:00")
+            at = at if at is not None and at.year in _YEARS else None
+    except ValueError:
+        at = None
+    if at is None:
+        raise Invalid(pointer, "must be a date (2026-01-31) or an instant (2026-01-31T09:00:00Z) from 1900 to 2199")
+    return at.astimezone(UTC)
+
+
+def parse_duration(given: str) -> timedelta:
+    """Return the span of an ISO 8601 duration; years and months are refused, for they are not always equally long."""
+    match = _DURATION.fullmatch(given)
+    if match is None:
+        raise Invalid("?window", "must be an ISO 8601 duration in weeks, days, hours, minutes or seconds, such as P30D")
+    span = timedelta(**{unit: int(amount) for unit, amount in match.groupdict(default="0").items()})
+    if span > _LONGEST_WINDOW:
+        raise Invalid("?window", "must not be longer than 100 years")
+    return span
+
+
+def parse_group_by(given: Sequence[str]) -> tuple[Dimension, ...]:
+    """Return the dimensions to group by; raises `Invalid` for a stranger, a repetition or one too many."""
+    names = [name.strip() for item in given for name in item.split(",")]
+    strangers = [name for name in names if name not in DIMENSIONS]
+    if strangers:
+        raise Invalid("?group_by", f"knows these dimensions: {', '.join(DIMENSIONS)}")
+    if len(set(names)) < len(names):
+        raise Invalid("?group_by", "names a dimension twice")
+    if len(names) > MAX_GROUP_BY:
+        raise Invalid("?group_by", f"takes up to {MAX_GROUP_BY} dimensions")
+    return tuple(cast("list[Dimension]", names))
+
+
+def behind_of(pairs: Sequence[tuple[str, str]]) -> BehindQuery:
+    """Return the parameters of a list of leads behind a figure from the pairs of a query string; raises `Invalid`."""
+    lists = {name for name, field in BehindQuery.model_fields.items() if field.default == []}
+    values: dict[str, str | list[str]] = {}
+    for name, value in pairs:
+        if name in lists:
+            cast("list[str]", values.setdefault(name, [])).append(value)
+        elif name in values:
+            raise Invalid(f"?{name}", "is given twice")
+        else:
+            values[name] = value
+    try:
+        return BehindQuery.model_validate(values)
+    except ValidationError as fault:
+        first = fault.errors(include_url=False, include_input=False)[0]
+        raise Invalid(f"?{first['loc'][0]}", first["msg"]) from None

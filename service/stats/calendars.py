@@ -1,0 +1,148 @@
+"""Calendars (PURE): where days, ISO weeks, months … of a time zone begin, and how an interval is cut into buckets of the rollup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from service.stats.definitions import GRAINS, quarter
+
+Interval = Literal["hour", "day", "week", "month", "quarter", "year"]
+
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+YEAR: Final = GRAINS.index("year")
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant, UTC, of a calendar day: usually midnight; what comes after, where the clock jumps over midnight."""
+    before, after = (datetime.combine(day, time(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
+    if before <= after:
+        # One midnight, or two of them (the clock goes back over it): the first.
+        return before
+    # The clock jumps over midnight, somewhere between the two readings; the day starts with the jump. Jumps are on whole seconds.
+    offset = before.astimezone(zone).utcoffset()
+    early, late = after, before
+    while late - early > timedelta(seconds=1):
+        middle = early + timedelta(seconds=(late - early).total_seconds() // 2)
+        if middle.astimezone(zone).utcoffset() == offset:
+            late = middle
+        else:
+            early = middle
+    return early if early.astimezone(zone).utcoffset() == offset else late
+
+
+def _first_day(day: date, interval: Interval) -> date:
+    match interval:
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+    return day
+
+
+_LONGEST: Final = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+
+
+def boundaries(start: datetime, end: datetime, *, interval: Interval, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the instants, UTC and ascending, at which a half-open interval is cut into calendar buckets: start, …, end.
+
+    The first and the last bucket may be cut short by the interval itself. A day that the zone never had (Samoa left one out) has no bucket.
+    """
+    at = start.astimezone(UTC)
+    while at < end:
+        yield at
+        at = _next(at, interval, zone)
+    yield end.astimezone(UTC)
+
+
+def _next(at: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+    local = at.astimezone(zone)
+    if interval == "hour":
+        # By the clock on the wall; where it is moved by half an hour, the hour it is moved in ends with the move.
+        return at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond) + HOUR
+    first = _first_day(local.date(), interval)
+    following = _first_day(first + timedelta(days=_LONGEST[interval]), interval)
+    starts = day_start(following, zone)
+    while starts <= at:  # a day without any instant
+        following += DAY
+        starts = day_start(_first_day(following, interval), zone)
+    return starts
+
+
+def bucket_start(at: datetime, *, interval: Interval, zone: ZoneInfo) -> datetime:
+    """Return the first instant, UTC, of the calendar bucket that an instant lies in."""
+    local = at.astimezone(zone)
+    if interval == "hour":
+        return at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    return day_start(_first_day(local.date(), interval), zone)
+
+
+class Segment(NamedTuple):
+    """A run of rollup buckets: all of one grain whose start lies in ``[low, high)``."""
+
+    grain: int
+    low: datetime
+    high: datetime
+
+
+def is_aligned(*bounds: datetime) -> bool:
+    """Say whether the rollup can be cut at these instants: all on a quarter hour, UTC."""
+    return all(quarter(bound) == bound for bound in bounds)
+
+
+def floor(at: datetime, grain: int) -> datetime:
+    """Return the start of the bucket of a grain that an instant lies in."""
+    at = quarter(at)
+    if grain == 0:
+        return at
+    at = at.replace(hour=0, minute=0)
+    if grain == 1:
+        return at
+    return at.replace(day=1) if grain == 2 else at.replace(month=1, day=1)
+
+
+def _ceiling(at: datetime, grain: int) -> datetime:
+    start = floor(at, grain)
+    if start == at:
+        return start
+    return floor(start + timedelta(days=(0, 1, 31, 366)[grain]), grain) if grain else start + timedelta(minutes=15)
+
+
+def segments(low: datetime, high: datetime, *, grain: int = YEAR) -> list[Segment]:
+    """Return runs of rollup buckets that cover ``[low, high)`` exactly, in order, each as coarse as can be.
+
+    The bounds must be quarter hours (`is_aligned`).
+    """
+    if low >= high:
+        return []
+    inner_low, inner_high = _ceiling(low, grain), floor(high, grain)
+    if grain == 0:
+        return [Segment(0, low, high)]
+    if inner_low >= inner_high:
+        return segments(low, high, grain=grain - 1)
+    return [
+        *segments(low, inner_low, grain=grain - 1),
+        Segment(grain, inner_low, inner_high),
+        *segments(inner_high, high, grain=grain - 1),
+    ]
+
+
+def segments_between(bounds: Iterable[datetime]) -> list[Segment]:
+    """Return runs of rollup buckets that cover all buckets between ascending bounds, none of them across a bound."""
+    runs: list[Segment] = []
+    for low, high in pairwise(bounds):
+        for run in segments(low, high):
+            last = runs[-1] if runs else None
+            if last and last.grain == run.grain and last.high == run.low:
+                runs[-1] = Segment(run.grain, last.low, run.high)
+            else:
+                runs.append(run)
+    return runs

@@ -1,0 +1,80 @@
+"""The leads behind a figure: what an address in an answer lists.
+
+Every count of an answer comes with an address of ``GET /v1/leads`` whose list has exactly that many entries: an entry is a journey
+(funnel) or a transition (period, trend), so a lead may appear more than once. Parameters, besides those of the question itself
+(``from to tz unit skips window known_at``, every dimension, ``missing``):
+
+=========  ======================================================================================================
+behind     ``funnel`` (journeys that started in the interval), ``period`` or ``trend`` (what happened in the interval)
+stage      the stage of the figure
+part       funnel: reached (default), entered, skipped, open, churned, churned.<category>, decided;
+           period: in (default), out, next (exits onward), opening, closing; trend: in
+=========  ======================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select
+
+from service.core.errors import Invalid
+from service.stats.asking import behind_of, question_of
+from service.stats.definitions import FUNNEL_PARTS, cells_in
+from service.stats.funnel import PERIOD_PARTS, RUNGS, STAGES, onward
+from service.stats.question import Question
+from service.stats.store import behind, sources
+from service.stats.store.dimensions import Shape
+
+
+class Behind(NamedTuple):
+    """The entries behind a figure: a statement that yields ``at`` (timestamptz), ``lead_id`` and ``n`` (int), and its parameters.
+
+    ``(at, lead_id, n)`` is unique, so it can be paged by; ``n`` is the journey's number or the transition's sequence. The statement has
+    no order and may be wrapped as a subquery.
+    """
+
+    statement: Select[Any]
+    parameters: dict[str, Any]
+
+
+def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime) -> Behind:
+    """Return the entries behind the figure that the pairs of a query string name; raises `Invalid`, which names the parameter at fault.
+
+    ``pairs`` are the address's own parameters only, without those of paging.
+    """
+    query = behind_of(pairs)
+    question = question_of(query, mode="cohort" if query.behind == "funnel" else "period", now=now)
+    stages, parts = {
+        "funnel": (RUNGS, FUNNEL_PARTS),
+        "period": (STAGES, PERIOD_PARTS),
+        "trend": (STAGES, PERIOD_PARTS[:1]),
+    }[query.behind]
+    if query.stage not in stages:
+        raise Invalid("?stage", f"must be one of {', '.join(stages)}")
+    part = query.part if query.part is not None else parts[0]
+    if part not in parts:
+        raise Invalid("?part", f"must be one of {', '.join(parts)}")
+    return _funnel(question, query.stage, part) if query.behind == "funnel" else _period(question, query.stage, part)
+
+
+def _funnel(question: Question, stage: str, part: str) -> Behind:
+    given = sources.parameters(question) | {
+        "low": question.low,
+        "high": question.high,
+        "cells": sorted(cells_in(stage, part, question.skips)),
+    }
+    return Behind(behind.journeys_behind(Shape.of(question)), given)
+
+
+def _period(question: Question, stage: str, part: str) -> Behind:
+    shape, given = Shape.of(question), sources.parameters(question) | {"stage": stage}
+    if part in ("opening", "closing"):
+        given["standing_at"] = question.low if part == "opening" else question.high
+        return Behind(behind.standing_behind(shape), given)
+    given |= {"low": question.low, "high": question.high}
+    if part == "next":
+        given["onward"] = sorted(onward(stage, question.skips))
+    return Behind(behind.moves_behind(shape, out=part != "in", towards=part == "next"), given)

@@ -1,0 +1,149 @@
+"""A question put to the statistics (PURE): what is counted, when, how and by what; and the address of the leads behind a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+from urllib.parse import quote, urlencode
+
+from service.stats.calendars import is_aligned
+from service.stats.definitions import BEGINNING, END, Skips
+
+Unit = Literal["journey", "lead"]
+Mode = Literal["cohort", "period"]
+Dimension = Literal[
+    "channel", "campaign", "entry_stage", "industry", "company_size", "country", "region", "owner", "score_band", "tag"
+]
+Key = tuple[str | None, ...]
+"""The values of the dimensions that a question groups by, in their order; None is a missing value."""
+
+JOURNEY_DIMENSIONS: Final = frozenset({"channel", "campaign", "entry_stage"})
+"""What a journey itself knows, and the cohort rollup with it; all other dimensions are the lead's, as it is now."""
+
+MAX_GROUP_BY: Final = 3
+
+SCORE_BANDS: Final = ((25, "below-25"), (50, "25-49"), (75, "50-74"), (None, "from-75"))
+"""The bands of a lead's score: the first score that is above the band, and the band's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which values of a dimension are counted: any of these, and with ``missing`` also leads that have none."""
+
+    dimension: Dimension
+    values: tuple[str, ...]
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked. ``start`` None is the beginning; ``open_ended`` says that nobody named an end, so that ``end`` lies after all there is."""
+
+    start: datetime | None
+    end: datetime
+    open_ended: bool
+    tz: str
+    unit: Unit
+    mode: Mode
+    skips: Skips
+    window: timedelta | None
+    known_at: datetime | None
+    group_by: tuple[Dimension, ...]
+    filters: tuple[Filter, ...]
+
+    @property
+    def low(self) -> datetime:
+        """Return the instant from which on is counted."""
+        return self.start or BEGINNING
+
+    @property
+    def high(self) -> datetime:
+        """Return the instant before which is counted."""
+        return END if self.open_ended else self.end
+
+    @property
+    def dimensions(self) -> frozenset[Dimension]:
+        """Return all dimensions the question groups or filters by."""
+        return frozenset(self.group_by) | {chosen.dimension for chosen in self.filters}
+
+    def is_rolled_up(self, *bounds: datetime) -> bool:
+        """Say whether the rollup can answer, with these instants as its cuts; otherwise the journeys or transitions themselves must."""
+        if self.window is not None or self.known_at is not None or not is_aligned(self.low, self.high, *bounds):
+            return False
+        known = JOURNEY_DIMENSIONS if self.mode == "cohort" else JOURNEY_DIMENSIONS - {"entry_stage"}
+        return self.dimensions <= known and (self.mode == "cohort" or self.unit == "journey")
+
+    def key_of(self, key: Key) -> dict[str, str | None]:
+        """Return a group's key with the names of its dimensions."""
+        return dict(zip(self.group_by, key, strict=True))
+
+
+def instant(at: datetime) -> str:
+    """Return an instant as the API writes it: RFC 3339, UTC, ``Z``."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def duration(span: timedelta) -> str:
+    """Return a duration as ISO 8601: whole days as ``P30D``, anything else in seconds."""
+    seconds = span.total_seconds()
+    return f"P{span.days}D" if span == timedelta(days=span.days) else f"PT{seconds:g}S"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of the leads behind the figures of one group: all begin alike."""
+
+    prefix: str
+
+    @classmethod
+    def of(cls, question: Question, key: Key, *, behind: str) -> Addresses:
+        """Return the addresses of a group of an answer; ``behind`` names the list's kind: funnel or period."""
+        pairs: list[tuple[str, str]] = [("behind", behind)]
+        if question.unit != "journey":
+            pairs.append(("unit", question.unit))
+        if question.skips != "credit":
+            pairs.append(("skips", question.skips))
+        if question.window is not None:
+            pairs.append(("window", duration(question.window)))
+        if question.known_at is not None:
+            pairs.append(("known_at", instant(question.known_at)))
+        return cls("/v1/leads?" + urlencode(pairs + _narrowed(question, key), quote_via=quote, safe=":"))
+
+    def at(self, stage: str, part: str, *, start: datetime | None, end: datetime) -> str:
+        """Return the address of one figure: a part of a stage, in ``[start, end)``."""
+        since = f"&from={instant(start)}" if start else ""
+        return f"{self.prefix}{since}&to={instant(end)}&stage={stage}&part={part}"
+
+
+def _narrowed(question: Question, key: Key) -> list[tuple[str, str]]:
+    grouped = question.key_of(key)
+    pairs: list[tuple[str, str]] = []
+    for chosen in question.filters:
+        if chosen.dimension not in grouped:
+            pairs += [(chosen.dimension, value) for value in chosen.values]
+            pairs += [("missing", chosen.dimension)] if chosen.missing else []
+    for dimension, value in grouped.items():
+        pairs.append(("missing", dimension) if value is None else (dimension, value))
+    return pairs
+
+
+def definition(question: Question, text: str) -> dict[str, Any]:
+    """Return the definition that an answer carries: every parameter as it was understood, and all of it in words."""
+    filters: Mapping[str, list[str | None]] = {
+        chosen.dimension: [*chosen.values, *([None] if chosen.missing else [])] for chosen in question.filters
+    }
+    return {
+        "unit": question.unit,
+        "mode": question.mode,
+        "skips": question.skips,
+        "from": question.start,
+        "to": question.end,
+        "tz": question.tz,
+        "window": duration(question.window) if question.window is not None else None,
+        "known_at": question.known_at,
+        "group_by": list(question.group_by),
+        "filters": filters,
+        "text": text,
+    }

@@ -1,0 +1,29 @@
+"""Questions over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+
+from service.core import clock
+from service.core.http.auth import require
+from service.core.http.routing import ReadConnection, ServiceRoute
+from service.stats import operations
+from service.stats.schemas import FunnelOut, FunnelQuery, TrendOut, TrendQuery
+
+router: Final = APIRouter(
+    prefix="/v1/stats", tags=["statistics"], route_class=ServiceRoute, dependencies=[require("stats:read")]
+)
+
+
+@router.get("/funnel", operation_id="get_funnel", summary="How far leads come, stage by stage")
+async def get_funnel(query: Annotated[FunnelQuery, Query()], connection: ReadConnection) -> FunnelOut:
+    """Answer with the funnel of each group, every count with the address of the leads behind it."""
+    return await operations.funnel(connection, query, now=clock.now())
+
+
+@router.get("/trend", operation_id="get_trend", summary="Entries into each stage over time")
+async def get_trend(query: Annotated[TrendQuery, Query()], connection: ReadConnection) -> TrendOut:
+    """Answer with one number per stage and calendar bucket, empty buckets included."""
+    return await operations.trend(connection, query, now=clock.now())

@@ -1,0 +1,163 @@
+"""Counts by bucket, group and cell or move: from the rollup where it knows the dimensions, from the journeys and transitions otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    SmallInteger,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.tables import Instant
+from service.stats.calendars import segments_between
+from service.stats.funnel import CellCount, MoveCount
+from service.stats.question import Question
+from service.stats.store import sources
+from service.stats.store.dimensions import Dimensions, Shape
+from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
+
+
+async def cohort_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> list[CellCount]:
+    """Return how many of the journeys that started between ascending bounds are in each bucket, group and cell, in one statement."""
+    rolled = question.is_rolled_up(*bounds)
+    statement = (_cohort_rolled if rolled else _cohort_rows)(Shape.of(question))
+    given = sources.parameters(question) | _intervals(bounds, rolled=rolled)
+    width = len(question.group_by)
+    rows = (await connection.execute(statement, given)).all()
+    return [CellCount(row[0], tuple(row[1 : 1 + width]), row[-2], row[-1]) for row in rows]
+
+
+async def move_counts(
+    connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, since: datetime
+) -> list[MoveCount]:
+    """Return how many moves between two stages fell into each bucket and group, in one statement.
+
+    Bucket 0 holds those from ``since`` until the first bound.
+    """
+    edges = [since, *bounds] if since < bounds[0] else list(bounds)
+    rolled = question.is_rolled_up(*edges)
+    statement = (_flow_rolled if rolled else _flow_rows)(Shape.of(question))
+    given = sources.parameters(question) | _intervals(edges, rolled=rolled) | {"bounds": list(bounds)}
+    width = len(question.group_by)
+    rows = (await connection.execute(statement, given)).all()
+    return [MoveCount(row[0], tuple(row[1 : 1 + width]), *row[-4:]) for row in rows]
+
+
+async def first_bucket(connection: AsyncConnection, question: Question) -> datetime | None:
+    """Return the first quarter hour in which a journey started (cohort mode) or a lead moved; None while nothing did."""
+    rollup, deltas = (cohort_rollup, cohort_deltas) if question.mode == "cohort" else (flow_rollup, flow_deltas)
+    folded = select(func.min(rollup.c.bucket)).where(rollup.c.grain == 0).scalar_subquery()
+    unfolded = select(func.min(deltas.c.bucket)).scalar_subquery()
+    return (await connection.execute(select(func.least(folded, unfolded)))).scalar_one_or_none()
+
+
+def _intervals(bounds: Sequence[datetime], *, rolled: bool) -> dict[str, Any]:
+    given: dict[str, Any] = {"low": bounds[0], "high": bounds[-1], "bounds": list(bounds)}
+    if rolled:
+        runs = segments_between(bounds)
+        given |= {
+            "grains": [run.grain for run in runs],
+            "lows": [run.low for run in runs],
+            "highs": [run.high for run in runs],
+        }
+    return given
+
+
+def _bucket_of(at: ColumnElement[Any]) -> ColumnElement[int]:
+    return func.width_bucket(at, bindparam("bounds", type_=ARRAY(Instant))).label("bucket")
+
+
+def _total(counted: ColumnElement[int]) -> ColumnElement[int]:
+    return cast(func.sum(counted), BigInteger)
+
+
+def _rolled(rollup: Table, deltas: Table, names: Sequence[str]) -> FromClause:
+    """Return the rollup's rows in the given segments, and beside them the deltas that are not folded yet."""
+    run = (
+        func.unnest(
+            bindparam("grains", type_=ARRAY(SmallInteger)),
+            bindparam("lows", type_=ARRAY(Instant)),
+            bindparam("highs", type_=ARRAY(Instant)),
+        )
+        .table_valued(column("grain", SmallInteger), column("low", Instant), column("high", Instant), name="run")
+        .render_derived()
+    )
+    inside = and_(rollup.c.grain == run.c.grain, rollup.c.bucket >= run.c.low, rollup.c.bucket < run.c.high)
+    folded = select(*(rollup.c[name] for name in names)).select_from(run.join(rollup, inside))
+    unfolded = select(*(deltas.c[name] for name in names)).where(sources.in_bounds(deltas.c.bucket))
+    return union_all(folded, unfolded).subquery("rolled")
+
+
+@lru_cache(maxsize=512)
+def _cohort_rolled(shape: Shape) -> Select[Any]:
+    rows = _rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell", "count"))
+    dimensions = Dimensions(shape, rows)
+    by = [_bucket_of(rows.c.bucket), *dimensions.keys, rows.c.cell]
+    total = _total(rows.c["count"])
+    return select(*by, total).where(*dimensions.conditions).group_by(*by).having(total != 0)
+
+
+@lru_cache(maxsize=512)
+def _cohort_rows(shape: Shape) -> Select[Any]:
+    journey = sources.counted_journeys(windowed=shape.windowed, known=shape.known)
+    dimensions = Dimensions(shape, journey)
+    by = [_bucket_of(journey.c.started_at), *dimensions.keys, journey.c.cell]
+    return (
+        select(*by, func.count())
+        .select_from(dimensions.joined(journey))
+        .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
+        .group_by(*by)
+    )
+
+
+@lru_cache(maxsize=512)
+def _flow_rolled(shape: Shape) -> Select[Any]:
+    names = ("bucket", "channel", "campaign", "from_stage", "to_stage", "moved_in", "moved_out")
+    rows = _rolled(flow_rollup, flow_deltas, names)
+    dimensions = Dimensions(shape, rows)
+    by = [_bucket_of(rows.c.bucket), *dimensions.keys, rows.c.from_stage, rows.c.to_stage]
+    moved_in, moved_out = _total(rows.c.moved_in), _total(rows.c.moved_out)
+    return (
+        select(*by, moved_in, moved_out)
+        .where(*dimensions.conditions)
+        .group_by(*by)
+        .having(or_(moved_in != 0, moved_out != 0))
+    )
+
+
+@lru_cache(maxsize=512)
+def _flow_rows(shape: Shape) -> Select[Any]:
+    move = sources.moves(known=shape.known)
+    side = sources.sides(move)
+    journey = sources.counted_journeys(windowed=False, known=shape.known)
+    dimensions = Dimensions(shape, journey)
+    by = [_bucket_of(move.c.occurred_at), *dimensions.keys, move.c.from_stage, move.c.to_stage]
+    of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
+    return (
+        select(*by, _total(side.c.moved_in), _total(side.c.moved_out))
+        .select_from(
+            dimensions.joined(
+                move.join(side, or_(side.c.moved_in == 1, move.c.from_stage.is_not(None))).join(journey, of_journey)
+            )
+        )
+        .where(sources.in_bounds(move.c.occurred_at), *dimensions.conditions)
+        .group_by(*by)
+    )

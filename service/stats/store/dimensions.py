@@ -1,0 +1,92 @@
+"""Dimensions in SQL: what a question groups and filters journeys by."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, FromClause, Text, any_, bindparam, case, column, func, or_, true
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from service.stats.question import JOURNEY_DIMENSIONS, SCORE_BANDS, Dimension, Question, Unit
+from service.stats.store.ledger import leads
+
+
+class Shape(NamedTuple):
+    """What makes two questions the same statement with other parameters."""
+
+    group_by: tuple[Dimension, ...]
+    filters: tuple[tuple[Dimension, bool, bool], ...]
+    unit: Unit
+    windowed: bool
+    known: bool
+
+    @classmethod
+    def of(cls, question: Question) -> Shape:
+        """Return the shape of a question."""
+        return cls(
+            group_by=question.group_by,
+            filters=tuple((chosen.dimension, bool(chosen.values), chosen.missing) for chosen in question.filters),
+            unit=question.unit,
+            windowed=question.window is not None,
+            known=question.known_at is not None,
+        )
+
+    @property
+    def dimensions(self) -> frozenset[Dimension]:
+        """Return all dimensions that it groups or filters by."""
+        return frozenset(self.group_by) | {dimension for dimension, _, _ in self.filters}
+
+
+_ENTRY_OF_LEAD: Final = "acquired"
+
+
+class Dimensions:
+    """The dimensions of one shape over rows that have the journey's own as columns."""
+
+    def __init__(self, shape: Shape, journey: FromClause) -> None:
+        self._shape = shape
+        self._journey = journey
+        self._tags = func.unnest(leads.c.tags).table_valued(column("tag", Text), name="tagged").lateral()
+
+    def column(self, dimension: Dimension) -> ColumnElement[Any]:
+        """Return what holds a dimension's value."""
+        if dimension in JOURNEY_DIMENSIONS:
+            return self._journey.c[dimension]
+        if dimension == "tag":
+            return self._tags.c.tag
+        if dimension == "score_band":
+            *bounded, (_, last) = SCORE_BANDS
+            return case(*((leads.c.score < bound, name) for bound, name in bounded), else_=last)
+        return leads.c[dimension]
+
+    @property
+    def keys(self) -> list[ColumnElement[Any]]:
+        """Return the columns that the question groups by, labelled ``key_0``, ``key_1`` …"""
+        return [self.column(dimension).label(f"key_{index}") for index, dimension in enumerate(self._shape.group_by)]
+
+    def joined(self, rows: FromClause) -> FromClause:
+        """Return rows of journeys with what the dimensions need beside them."""
+        if self._shape.dimensions <= JOURNEY_DIMENSIONS:
+            return rows
+        rows = rows.join(leads, leads.c.id == self._journey.c.lead_id)
+        return rows.outerjoin(self._tags, true()) if "tag" in self._shape.group_by else rows
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the question's filters, and that its unit is kept: a lead is its first journey, the only one that was acquired."""
+        conditions = [
+            self._condition(dimension, has_values=has_values, missing=missing)
+            for dimension, has_values, missing in self._shape.filters
+        ]
+        if self._shape.unit == "lead":
+            conditions.append(self._journey.c.entry_stage == _ENTRY_OF_LEAD)
+        return conditions
+
+    def _condition(self, dimension: Dimension, *, has_values: bool, missing: bool) -> ColumnElement[bool]:
+        wanted = bindparam(f"{dimension}_values", type_=ARRAY(Text))
+        if dimension == "tag" and "tag" not in self._shape.group_by:
+            given = [leads.c.tags.overlap(wanted)] if has_values else []
+            return or_(*given, *([func.cardinality(leads.c.tags) == 0] if missing else []))
+        held = self.column(dimension)
+        given = [held == any_(wanted)] if has_values else []
+        return or_(*given, *([held.is_(None)] if missing else []))

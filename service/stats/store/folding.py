@@ -1,0 +1,138 @@
+"""The statements that fold deltas and rebuild the rollup. A reader never sees half: each is one statement of one transaction."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Text
+
+# Any number that nobody else takes a lock of.
+_LOCK: Final = 0x1EAD5_F01D
+
+_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(:lock)")
+_WAIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(:lock)")
+
+_GRAINS: Final = "(VALUES (0, NULL), (1, 'day'), (2, 'month'), (3, 'year')) AS grains (grain, unit)"
+_BUCKET: Final = "CASE grain WHEN 0 THEN bucket ELSE date_trunc(unit, bucket, 'UTC') END"
+
+# Rows are upserted in the order of the index. What came to zero is reported by its place, and deleted by it in the same transaction: an
+# upsert cannot delete, and most journeys leave cells of quarter hours that no other journey is in.
+_FOLD_COHORTS: Final = text(
+    f"""
+    WITH taken AS (
+        DELETE FROM cohort_deltas WHERE id IN (SELECT id FROM cohort_deltas ORDER BY id LIMIT :limit)
+        RETURNING bucket, channel, campaign, entry_stage, cell, count
+    ), added AS (
+        INSERT INTO cohort_rollup AS held (grain, bucket, channel, campaign, entry_stage, cell, count)
+        SELECT grain, {_BUCKET}, channel, campaign, entry_stage, cell, sum(count)
+        FROM taken CROSS JOIN {_GRAINS}
+        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(count) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT (grain, bucket, channel, campaign, entry_stage, cell)
+        DO UPDATE SET count = held.count + excluded.count
+        RETURNING ctid, count
+    )
+    SELECT (SELECT count(*) FROM taken), (SELECT array_agg(ctid::text) FROM added WHERE count = 0)
+    """  # noqa: S608  put together from constants
+)
+
+_FOLD_FLOWS: Final = text(
+    f"""
+    WITH taken AS (
+        DELETE FROM flow_deltas WHERE id IN (SELECT id FROM flow_deltas ORDER BY id LIMIT :limit)
+        RETURNING bucket, channel, campaign, from_stage, to_stage, moved_in, moved_out
+    ), added AS (
+        INSERT INTO flow_rollup AS held (grain, bucket, channel, campaign, from_stage, to_stage, moved_in, moved_out)
+        SELECT grain, {_BUCKET}, channel, campaign, from_stage, to_stage, sum(moved_in), sum(moved_out)
+        FROM taken CROSS JOIN {_GRAINS}
+        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(moved_in) <> 0 OR sum(moved_out) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT (grain, bucket, channel, campaign, from_stage, to_stage)
+        DO UPDATE SET moved_in = held.moved_in + excluded.moved_in, moved_out = held.moved_out + excluded.moved_out
+        RETURNING ctid, moved_in, moved_out
+    )
+    SELECT (SELECT count(*) FROM taken), (SELECT array_agg(ctid::text) FROM added WHERE moved_in = 0 AND moved_out = 0)
+    """  # noqa: S608  put together from constants
+)
+
+_PLACES: Final = bindparam("places", type_=ARRAY(Text))
+_DROP_COHORTS: Final = text("DELETE FROM cohort_rollup WHERE ctid = ANY (CAST(:places AS tid[]))").bindparams(_PLACES)
+_DROP_FLOWS: Final = text("DELETE FROM flow_rollup WHERE ctid = ANY (CAST(:places AS tid[]))").bindparams(_PLACES)
+
+_QUARTER: Final = "date_bin('15 minutes', {at}, TIMESTAMPTZ '2000-01-01 00:00:00+00')"
+
+# The counts of what was deleted are asked for so that the deleting is done before the inserting: a row may come back under its old key.
+_REBUILD_COHORTS: Final = text(
+    f"""
+    WITH folded AS (DELETE FROM cohort_deltas RETURNING 1), emptied AS (DELETE FROM cohort_rollup RETURNING 1),
+    counted AS (
+        SELECT {_QUARTER.format(at="started_at")} AS bucket, channel, campaign, entry_stage, cell, count(*) AS count
+        FROM journeys WHERE counted GROUP BY 1, 2, 3, 4, 5
+    )
+    INSERT INTO cohort_rollup (grain, bucket, channel, campaign, entry_stage, cell, count)
+    SELECT grain, {_BUCKET}, channel, campaign, entry_stage, cell, sum(count)
+    FROM counted CROSS JOIN {_GRAINS}
+    WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    """  # noqa: S608  put together from constants
+)
+
+_REBUILD_FLOWS: Final = text(
+    f"""
+    WITH folded AS (DELETE FROM flow_deltas RETURNING 1), emptied AS (DELETE FROM flow_rollup RETURNING 1),
+    moved AS (
+        SELECT {_QUARTER.format(at="occurred_at")} AS bucket, j.channel, j.campaign, from_stage, to_stage, moved_in, moved_out
+        FROM transitions t
+        CROSS JOIN LATERAL (VALUES (1, 0, t.journey), (0, 1, t.journey - (t.event IN ('reactivate', 'repurchase'))::int))
+            AS side (moved_in, moved_out, number)
+        JOIN journeys j ON j.lead_id = t.lead_id AND j.number = side.number AND j.counted
+        WHERE t.superseded_at IS NULL AND (side.moved_in = 1 OR t.from_stage IS NOT NULL)
+    ), counted AS (
+        SELECT bucket, channel, campaign, from_stage, to_stage, sum(moved_in) AS moved_in, sum(moved_out) AS moved_out
+        FROM moved GROUP BY 1, 2, 3, 4, 5
+    )
+    INSERT INTO flow_rollup (grain, bucket, channel, campaign, from_stage, to_stage, moved_in, moved_out)
+    SELECT grain, {_BUCKET}, channel, campaign, from_stage, to_stage, sum(moved_in), sum(moved_out)
+    FROM counted CROSS JOIN {_GRAINS}
+    WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    """  # noqa: S608  put together from constants
+)
+
+
+async def try_lock(connection: AsyncConnection) -> bool:
+    """Take the lock of the rollup until the transaction ends, or say that somebody else has it."""
+    return bool((await connection.execute(_TRY_LOCK, {"lock": _LOCK})).scalar_one())
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Wait for the lock of the rollup, and keep it until the transaction ends."""
+    await connection.execute(_WAIT_LOCK, {"lock": _LOCK})
+
+
+async def fold_cohorts(connection: AsyncConnection, limit: int) -> int:
+    """Fold the oldest deltas of journeys into the rollup; return how many."""
+    return await _fold(connection, _FOLD_COHORTS, _DROP_COHORTS, limit)
+
+
+async def fold_flows(connection: AsyncConnection, limit: int) -> int:
+    """Fold the oldest deltas of transitions into the rollup; return how many."""
+    return await _fold(connection, _FOLD_FLOWS, _DROP_FLOWS, limit)
+
+
+async def _fold(connection: AsyncConnection, add: Any, drop: Any, limit: int) -> int:
+    taken, zeros = (await connection.execute(add, {"limit": limit})).one()
+    if zeros:
+        await connection.execute(drop, {"places": zeros})
+    return int(taken)
+
+
+async def rebuild_cohorts(connection: AsyncConnection) -> None:
+    """Recount the rollup of journeys, and take away the deltas that the recount has seen."""
+    await connection.execute(_REBUILD_COHORTS)
+
+
+async def rebuild_flows(connection: AsyncConnection) -> None:
+    """Recount the rollup of transitions, and take away the deltas that the recount has seen."""
+    await connection.execute(_REBUILD_FLOWS)

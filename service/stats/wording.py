@@ -1,0 +1,61 @@
+"""What an answer says about itself, in words (PURE)."""
+
+from __future__ import annotations
+
+from service.stats.calendars import Interval
+from service.stats.question import JOURNEY_DIMENSIONS, Question, duration, instant
+
+
+def funnel_text(question: Question) -> str:
+    """Return the definition of a funnel in words."""
+    strict = question.skips == "strict"
+    if question.mode == "period":
+        onward = "exits to the next stage" if strict else "exits to any later stage of the funnel"
+        return (
+            f"{_common(question)} opening + in - out = closing; opening and closing are who stood in the stage at the two ends. "
+            f"step: {onward}, of all exits."
+        )
+    reached = (
+        "entered the stage itself; a step over skips can then exceed 1 and has no bounds"
+        if strict
+        else "entered the stage or a later one, so that skipped stages count as reached"
+    )
+    return (
+        f"{_common(question)} reached: {reached}. step: reached, of those that reached the stage before; overall: of all that started. "
+        "skipped: of those reached, did not enter every stage on the way. open and churned: this is the furthest stage, and the journey "
+        "has not or has churned; a won journey is not open. decided: won, of those won or churned; a win stays a win when the customer "
+        "churns later. acquired stands for the entry, whichever it was: acquisition, reactivation or repurchase. Bounds: Wilson, 95 %."
+    )
+
+
+def trend_text(question: Question, interval: Interval) -> str:
+    """Return the definition of a trend in words."""
+    counted = "how often each stage was entered" if question.mode == "period" else "how many came to each stage since"
+    how = "" if question.mode == "period" else " (or beyond it)" if question.skips == "credit" else " (itself)"
+    return f"{_common(question)} By {interval} of the calendar of {question.tz}: {counted}{how}."
+
+
+def _common(question: Question) -> str:
+    unit = (
+        "journeys (each pass of a lead through the funnel)"
+        if question.unit == "journey"
+        else "leads (the first journey of each)"
+    )
+    since = f"from {instant(question.start)}" if question.start else "from the beginning"
+    verb = "started" if question.mode == "cohort" else "moved"
+    sentences = [
+        f"Counts {unit} that {verb} {since} until before {instant(question.end)}; test leads are never counted."
+    ]
+    if question.window is not None:
+        sentences.append(
+            f"Only what happened within {duration(question.window)} (days of 24 hours, inclusive) of a journey's start counts."
+        )
+    if question.known_at is not None:
+        sentences.append(
+            f"Answered from what was recorded by {instant(question.known_at)} and not yet superseded then."
+        )
+    if question.dimensions - JOURNEY_DIMENSIONS:
+        sentences.append("Dimensions of the lead are taken as they are now.")
+    if "tag" in question.group_by:
+        sentences.append("A lead with several tags is counted in the group of each, and once in the totals.")
+    return " ".join(sentences)
