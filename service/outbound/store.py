@@ -33,6 +33,9 @@ _CLUSTER: Final = text(
 _REMEMBER: Final = text(
     "INSERT INTO installation (id, system_identifier, feed_epoch, created_at) VALUES (1, :identifier, 1, :now) ON CONFLICT DO NOTHING"
 )
+# Two starting processes that both had read the row would deadlock over locking its table.
+_ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(:lock)")
+_INSTALLATION_LOCK: Final = 0x6C656164_00000002
 _WAIT_FOR_WRITERS: Final = text("LOCK TABLE installation IN ACCESS EXCLUSIVE MODE")
 _RAISE_EPOCH: Final = text(
     """UPDATE installation SET feed_epoch = feed_epoch + 1, system_identifier = :identifier
@@ -79,6 +82,17 @@ async def read_event(connection: AsyncConnection, event_id: UUID) -> dict[str, A
     return rows[0] if rows else None
 
 
+_CHANGES: Final = text(
+    """SELECT occurred_at, recorded_at, data -> 'changed' AS changed FROM outbox
+    WHERE lead_id = :lead_id AND type = 'lead.updated' ORDER BY sequence"""
+)
+
+
+async def read_changes(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+    """Return what ``lead.updated`` told of a lead, in order: ``occurred_at, recorded_at, changed``."""
+    return await fetch(connection, _CHANGES, lead_id=lead_id)
+
+
 async def read_cluster(connection: AsyncConnection) -> str:
     """Return what tells this database cluster, and this line of its history, from every other."""
     identifier: str = (await connection.execute(_CLUSTER)).scalar_one()
@@ -86,7 +100,8 @@ async def read_cluster(connection: AsyncConnection) -> str:
 
 
 async def remember_installation(connection: AsyncConnection, *, identifier: str, now: datetime) -> str:
-    """Write the installation's row unless it is there, and return the cluster identifier it holds."""
+    """Write the installation's row unless it is there, and return the cluster identifier it holds; one process at a time."""
+    await connection.execute(_ONE_AT_A_TIME, {"lock": _INSTALLATION_LOCK})
     await connection.execute(_REMEMBER, {"identifier": identifier, "now": now})
     remembered: str = (await connection.execute(select(installation.c.system_identifier))).scalar_one()
     return remembered
