@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import fetch
@@ -48,7 +49,7 @@ _CLAIM: Final = text(
     "SELECT pg_try_advisory_xact_lock(:lock) AS claimed, k.fingerprint, k.status, k.headers, k.body"
     " FROM (VALUES (1)) AS one(row) LEFT JOIN idempotency_keys AS k"
     " ON k.key_id = :key_id AND k.idempotency_key = :idempotency_key AND k.created_at >= :since"
-).columns(idempotency_keys.c.headers)
+).columns(headers=JSONB)
 
 _KEEP: Final = text(
     "INSERT INTO idempotency_keys AS k (key_id, idempotency_key, fingerprint, status, headers, body, created_at)"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
+import structlog
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
 from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel, ConfigDict, Field
@@ -156,6 +157,20 @@ async def number(number: int, connection: ReadConnection) -> Any:
 @router.get("/bug")
 async def bug() -> None:
     raise ZeroDivisionError("a secret in a message")
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Log lines as in production; structlog's own default prints the variables of every frame of a traceback."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.ExceptionRenderer(),
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

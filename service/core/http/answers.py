@@ -10,5 +10,5 @@ from starlette.responses import Response
 
 
 def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return ``content`` as JSON: times in UTC as RFC 3339 with ``Z``, UUIDs as strings."""
-    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, headers, "application/json")
+    """Return ``content`` as JSON: times in UTC as RFC 3339 with ``Z``, anything JSON has no type for as its text."""
+    return Response(orjson.dumps(content, default=str, option=orjson.OPT_UTC_Z), status, headers, "application/json")

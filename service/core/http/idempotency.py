@@ -28,7 +28,7 @@ from service.core.http.unit import Unit
 KEPT: Final = timedelta(hours=24)
 # Refusals that say nothing about what the request asks for, but about how it was sent: it may well be sent again.
 _NOT_KEPT: Final = {401, 403, 412, 413, 415, 428, 429, 431}
-_KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+_BARE: Final = re.compile(r"[\x21\x23-\x7e]{1,255}")
 _QUOTED: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 # What makes up the answer; all else about it (ids, rates, dates) belongs to the exchange.
 _KEPT_HEADERS: Final = {"content-type", "location", "etag", "link"}
@@ -76,10 +76,11 @@ def key_of(request: Request) -> str | None:
     given = [value for name, value in request.scope["headers"] if name == b"idempotency-key"]
     if not given:
         return None
-    text = given[0].decode("latin-1").strip()
-    if quoted := _QUOTED.fullmatch(text):
+    text: str = given[0].decode("latin-1").strip()
+    quoted = _QUOTED.fullmatch(text)
+    if quoted:
         text = re.sub(r"\\(.)", r"\1", quoted[1])
-    if len(given) > 1 or not _KEY.fullmatch(text):
+    if len(given) > 1 or not (1 <= len(text) <= 255 if quoted else _BARE.fullmatch(text)):
         raise Invalid(
             "header:Idempotency-Key", "Idempotency-Key must be 1 to 255 printable ASCII characters, sent once"
         )

@@ -68,6 +68,13 @@ TABLE: Final[dict[str, tuple[int, str]]] = {
 }
 _BY_STATUS: Final = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 _UNKNOWN_CODE: Final = (409, "Conflict")
+_FROM_THE_DATABASE: Final[tuple[type[Exception], ...]] = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    ConnectionError,
+    TimeoutError,
+)
 
 
 class DatabaseAway(Unavailable):
@@ -86,12 +93,13 @@ class OutOfRange(ServiceError):
 
 def install(app: FastAPI, *, extra_errors: Sequence[type[Exception]] = ()) -> None:
     """Answer every error of ``app`` with a problem; ``extra_errors`` are base classes of `ServiceError`'s shape from pure rooms."""
-    for kind in (ServiceError, *extra_errors):
+    refusals: tuple[type[Exception], ...] = (ServiceError, *extra_errors)
+    for kind in refusals:
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _validation_failed)
     app.add_exception_handler(HTTPException, _http)
-    for kind in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError):
-        app.add_exception_handler(kind, _database)
+    for away in _FROM_THE_DATABASE:
+        app.add_exception_handler(away, _database)
     openapi.document(app)
 
 

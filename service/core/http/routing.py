@@ -45,7 +45,8 @@ class ServiceRoute(APIRoute):
         answer = super().get_route_handler()
         scope_needed = auth.scope_needed(self.dependant)
         reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
-        posts, gets, rows = "POST" in self.methods, "GET" in self.methods, rows_field(self.response_model)
+        methods, rows = self.methods or set(), rows_field(self.response_model)
+        posts, gets = "POST" in methods, "GET" in methods
 
         async def handle(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
