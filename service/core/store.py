@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import fetch
-from service.core.tables import api_keys, idempotency_keys
+from service.core.tables import api_keys, heartbeats, idempotency_keys
 
 # Keys
 
@@ -90,3 +90,22 @@ _READINESS: Final = text(
 async def readiness(connection: AsyncConnection) -> dict[str, Any]:
     """Return the schema's ``revision`` and when a worker last beat (``beat_at``); raises when there is no schema."""
     return (await fetch(connection, _READINESS))[0]
+
+
+# Workers
+
+_BEAT: Final = text(
+    "INSERT INTO heartbeats (worker_id, started_at, beat_at) VALUES (:worker_id, :started_at, :now)"
+    " ON CONFLICT (worker_id) DO UPDATE SET beat_at = excluded.beat_at"
+)
+
+
+async def beat(connection: AsyncConnection, *, worker_id: UUID, started_at: datetime, now: datetime) -> None:
+    """Say that a worker is alive, and forget those that have been silent for a day."""
+    await connection.execute(_BEAT, {"worker_id": worker_id, "started_at": started_at, "now": now})
+    await connection.execute(delete(heartbeats).where(heartbeats.c.beat_at < now - timedelta(days=1)))
+
+
+async def forget_beat(connection: AsyncConnection, worker_id: UUID) -> None:
+    """Forget a worker that has stopped."""
+    await connection.execute(delete(heartbeats).where(heartbeats.c.worker_id == worker_id))

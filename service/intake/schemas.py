@@ -1,0 +1,195 @@
+"""What goes in and out over HTTP, for channels and deliveries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+Status = Literal["received", "pending_fetch", "processed", "duplicate", "ignored", "dead"]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+ChannelKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"),
+    Field(description="Part of the intake address, and the channel of its leads", examples=["web"]),
+]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Mapping = Annotated[
+    dict[str, Expression],
+    Field(
+        max_length=100,
+        description="Field of a lead (or `utm.source`, `external_ids.crm`, `attributes.size` …) → JMESPath into the body",
+        examples=[{"email": "contact.mail", "external_ids.crm": "id"}],
+    ),
+]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Defaults(_In):
+    """What every lead of the channel is given where the delivery does not say."""
+
+    campaign: ShortText | None = None
+    country: ShortText | None = None
+    region: ShortText | None = None
+    industry: ShortText | None = None
+    company_name: ShortText | None = None
+    company_domain: ShortText | None = None
+    company_size: ShortText | None = None
+    referred_by: ShortText | None = None
+    utm: Annotated[dict[ShortText, ShortText], Field(max_length=20)] | None = None
+    consent: Annotated[dict[ShortText, Any], Field(max_length=20)] | None = None
+    attributes: Annotated[dict[ShortText, Any], Field(max_length=50)] | None = None
+    tags: Annotated[list[ShortText], Field(max_length=50)] | None = None
+
+
+class Policy(_In):
+    """How the channel's leads are handled."""
+
+    auto_clean: Annotated[
+        bool, Field(description="Act on the verdict of cleaning: clean valid leads, disqualify invalid ones")
+    ] = True
+    default_region: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2; how phone numbers without a country code are read"
+        ),
+    ] = None
+
+
+class ChannelCreate(_In):
+    """A way in for leads."""
+
+    key: ChannelKey
+    vendor: Annotated[ShortText, Field(description="One of GET /v1/channel-types", examples=["standard-webhooks"])]
+    name: ShortText | None = None
+    secret: Annotated[
+        Secret | None, Field(description="Absent: one is made and given in this answer, once. Never shown again")
+    ] = None
+    settings: Annotated[dict[str, Any], Field(description="By vendor: see GET /v1/channel-types", max_length=50)] = {}
+    mapping: Mapping = {}
+    defaults: Defaults = Defaults()
+    policy: Policy = Policy()
+    enabled: bool = True
+
+
+class ChannelPatch(_In):
+    """A JSON Merge Patch (RFC 7396): what is absent stays, null clears; ``settings`` to ``policy`` are merged, not replaced."""
+
+    name: ShortText | None = None
+    secret: Annotated[
+        Secret, Field(description="A new secret; the previous one goes on to count for `secret_overlap_hours`")
+    ] = ""
+    secret_overlap_hours: Annotated[
+        int, Field(ge=0, le=24 * 30, description="With `secret`: for how long the previous one still verifies")
+    ] = 24
+    settings: Annotated[dict[str, Any] | None, Field(max_length=50)] = None
+    mapping: Annotated[dict[str, Expression | None] | None, Field(max_length=100)] = None
+    defaults: Annotated[dict[str, Any] | None, Field(max_length=50)] = None
+    policy: Annotated[dict[str, Any] | None, Field(max_length=50)] = None
+    enabled: bool = True
+
+
+class ChannelOut(BaseModel):
+    """A channel; its secrets are write-only."""
+
+    key: str
+    vendor: str
+    name: str | None
+    enabled: bool
+    has_secret: bool
+    previous_secret_until: datetime | None
+    settings: dict[str, Any]
+    mapping: dict[str, str]
+    defaults: dict[str, Any]
+    policy: dict[str, Any]
+    intake_url: Annotated[str, Field(description="Where the vendor sends to; `{secret}` stands for the secret")]
+    setup: Annotated[str, Field(description="What to do at the vendor")]
+    curl: Annotated[str, Field(description="A shell line that delivers a sample; it takes the secret from $SECRET")]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChannelCreatedOut(ChannelOut):
+    """A new channel, with the secret that was made for it."""
+
+    secret: Annotated[str | None, Field(description="Only if none was given, and only in this answer")]
+
+
+class ChannelTypeOut(BaseModel):
+    """A vendor whose deliveries are understood."""
+
+    vendor: str
+    title: str
+    setup: str
+    settings: Annotated[dict[str, Any], Field(description="JSON Schema of a channel's `settings`")]
+    makes_secret: Annotated[bool, Field(description="Whether we can make the secret; otherwise the vendor gives it")]
+
+
+class ChannelTypesOut(BaseModel):
+    """Every vendor there is."""
+
+    data: list[ChannelTypeOut]
+
+
+class OutcomeOut(BaseModel):
+    """What became of one submission in a delivery."""
+
+    index: int
+    result: Literal["created", "matched", "refused", "duplicate"]
+    lead_id: UUID | None
+    matched_by: list[str]
+    verdict: str | None
+    code: str | None
+    detail: str | None
+    duplicate_of: UUID | None
+
+
+class DeliveryBriefOut(BaseModel):
+    """A delivery and what became of it."""
+
+    id: UUID
+    channel: str
+    received_at: datetime
+    status: Status
+    attempts: int
+    dedupe_key: str | None
+    reason: Annotated[str | None, Field(description="A stable code: why it is dead, ignored or a duplicate")]
+    detail: str | None
+    outcome: list[OutcomeOut]
+    lead_ids: list[UUID]
+    processed_at: datetime | None
+
+
+class DeliveryOut(DeliveryBriefOut):
+    """A delivery as it arrived, without its credentials, and what became of it."""
+
+    method: str
+    headers: dict[str, str]
+    query: str
+    body: Annotated[str, Field(description="As text, or as base64 when it is not UTF-8")]
+    body_encoding: Literal["utf-8", "base64"]
+
+
+class ReplayCreate(_In):
+    """Which deliveries are processed again; at least the dead ones of everything, if nothing is said."""
+
+    channel: ChannelKey | None = None
+    status: Annotated[
+        Literal["dead", "ignored", "processed", "duplicate"], Field(description="What became of them so far")
+    ] = "dead"
+    reason: ShortText | None = None
+    since: Annotated[Instant | None, Field(description="Received at or after")] = None
+    until: Annotated[Instant | None, Field(description="Received before")] = None
+
+
+class ReplayOut(BaseModel):
+    """How many deliveries will be processed again."""
+
+    count: int
