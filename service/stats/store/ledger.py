@@ -21,6 +21,7 @@ leads: Final = table(
     column("score", Integer),
     column("tags", ARRAY(Text)),
     column("test", Boolean),
+    column("merged_into", UUID),
 )
 
 journeys: Final = table(

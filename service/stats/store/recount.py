@@ -1,0 +1,203 @@
+"""The statements of `leads stats verify`: everything counted anew from the ledger, and held against what is kept. They return only faults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    union_all,
+    values,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.stats.store import sources
+from service.stats.store.ledger import journeys, leads
+from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
+
+# More faults than this say nothing more.
+MOST: Final = 100
+
+_JOURNEY: Final = ("entry_stage", "channel", "campaign", "started_at", "cell")
+_COHORT: Final = ("channel", "campaign", "entry_stage", "cell")
+_FLOW: Final = ("channel", "campaign", "from_stage", "to_stage")
+
+_grains = values(column("grain", SmallInteger), column("unit", Text), name="grains").data(
+    [(0, None), (1, "day"), (2, "month"), (3, "year")]
+)
+
+
+async def give_memory(connection: AsyncConnection) -> None:
+    """Let this transaction sort in memory what a request never would."""
+    await connection.execute(text("SET LOCAL work_mem = '128MB'"))
+
+
+async def wrong_journeys(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return the journeys that are not what the ledger says: ``lead_id, number`` and each column as ``expected_…`` and ``found_…``."""
+    rebuilt = sources.journeys_of_ledger(known=False)
+    columns = {name: rebuilt.c[name] for name in _JOURNEY[:-1]} | {"cell": sources.cell_of(rebuilt)}
+    expected = select(
+        rebuilt.c.lead_id, rebuilt.c.number, *(held.label(name) for name, held in columns.items())
+    ).subquery("expected")
+    found = select(journeys).where(journeys.c.counted).subquery("found")
+    same = and_(expected.c.lead_id == found.c.lead_id, expected.c.number == found.c.number)
+    differs = or_(
+        expected.c.lead_id.is_(None),
+        found.c.lead_id.is_(None),
+        *(expected.c[name].is_distinct_from(found.c[name]) for name in _JOURNEY),
+    )
+    statement = (
+        select(
+            func.coalesce(expected.c.lead_id, found.c.lead_id).label("lead_id"),
+            func.coalesce(expected.c.number, found.c.number).label("number"),
+            *(expected.c[name].label(f"expected_{name}") for name in _JOURNEY),
+            *(found.c[name].label(f"found_{name}") for name in _JOURNEY),
+        )
+        .select_from(expected.join(found, same, full=True))
+        .where(differs)
+        .limit(MOST)
+    )
+    return await _rows(connection, statement)
+
+
+async def wrong_cohorts(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return the rollup's cohort cells that, deltas added, are not what the ledger says: the key, ``expected`` and ``found``."""
+    rebuilt = sources.journeys_of_ledger(known=False)
+    named = [rebuilt.c[name] for name in _COHORT[:-1]]
+    cell = sources.cell_of(rebuilt).label("cell")
+    bucket = _quarter(rebuilt.c.started_at)
+    expected = select(bucket, *named, cell, func.count().label("n")).group_by(bucket, *named, cell)
+
+    def kept(table: Table) -> FromClause:
+        return select(*table.c, table.c["count"].label("n")).subquery()
+
+    return await _rows(connection, _differences(expected, kept(cohort_rollup), kept(cohort_deltas), _COHORT))
+
+
+async def wrong_flows(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return the rollup's flows that, deltas added, are not what the ledger says: the key and ``direction``, ``expected``, ``found``."""
+    move = sources.moves(known=False)
+    side = sources.sides(move)
+    journey = sources.journeys_of_ledger(known=False)
+    direction = case((side.c.moved_in == 1, "in"), else_="out").label("direction")
+    columns = [
+        _quarter(move.c.occurred_at),
+        journey.c.channel,
+        journey.c.campaign,
+        move.c.from_stage,
+        move.c.to_stage,
+        direction,
+    ]
+    of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
+    expected = (
+        select(*columns, func.count().label("n"))
+        .select_from(
+            move.join(side, or_(side.c.moved_in == 1, move.c.from_stage.is_not(None))).join(journey, of_journey)
+        )
+        .group_by(*columns)
+    )
+
+    def kept(table: Table) -> FromClause:
+        entered = select(*table.c, literal("in", String).label("direction"), table.c.moved_in.label("n"))
+        left = select(*table.c, literal("out", String).label("direction"), table.c.moved_out.label("n"))
+        return union_all(entered, left.where(table.c.from_stage.is_not(None))).subquery()
+
+    return await _rows(connection, _differences(expected, kept(flow_rollup), kept(flow_deltas), (*_FLOW, "direction")))
+
+
+async def wrong_standings(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return the stages in which not as many leads stand as came into them and did not leave: ``stage, expected, found``."""
+    flows = union_all(
+        select(flow_rollup.c.from_stage, flow_rollup.c.to_stage, flow_rollup.c.moved_in, flow_rollup.c.moved_out).where(
+            flow_rollup.c.grain == 0
+        ),
+        select(flow_deltas.c.from_stage, flow_deltas.c.to_stage, flow_deltas.c.moved_in, flow_deltas.c.moved_out),
+    ).subquery("flows")
+    nothing = literal(0, BigInteger)
+    net = union_all(
+        select(flows.c.to_stage.label("stage"), nothing.label("expected"), flows.c.moved_in.label("found")),
+        select(flows.c.from_stage, nothing, -flows.c.moved_out).where(flows.c.from_stage.is_not(None)),
+        select(leads.c.stage, literal(1, BigInteger), nothing).where(~leads.c.test, leads.c.merged_into.is_(None)),
+    ).subquery("net")
+    expected, found = _sum(net.c.expected), _sum(net.c.found)
+    statement = (
+        select(net.c.stage, expected.label("expected"), found.label("found"))
+        .group_by(net.c.stage)
+        .having(expected != found)
+    )
+    return await _rows(connection, statement)
+
+
+async def cohort_cells(connection: AsyncConnection) -> list[tuple[int, int]]:
+    """Return how many journeys the rollup and its deltas have in each cell, over all time."""
+    kept = union_all(
+        select(cohort_rollup.c.cell, cohort_rollup.c["count"].label("n")).where(cohort_rollup.c.grain == 3),
+        select(cohort_deltas.c.cell, cohort_deltas.c["count"]),
+    ).subquery("kept")
+    rows = await connection.execute(select(kept.c.cell, _sum(kept.c.n)).group_by(kept.c.cell))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _differences(expected: Select[Any], rollup: FromClause, deltas: FromClause, names: Sequence[str]) -> Select[Any]:
+    recounted = expected.cte("recounted")
+    wanted = select(
+        _grains.c.grain,
+        _coarse(recounted.c.bucket),
+        *(recounted.c[name] for name in names),
+        recounted.c.n.label("expected"),
+        _none("found"),
+    ).select_from(recounted.join(_grains, literal(True)))
+    folded = select(rollup.c.grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected"), rollup.c.n)
+    unfolded = select(
+        _grains.c.grain, _coarse(deltas.c.bucket), *(deltas.c[name] for name in names), _none("expected"), deltas.c.n
+    ).select_from(deltas.join(_grains, literal(True)))
+    both = union_all(wanted, folded, unfolded).subquery("both")
+    keys = [both.c.grain, both.c.bucket, *(both.c[name] for name in names)]
+    expected_n, found_n = _sum(both.c.expected), _sum(both.c.found)
+    return (
+        select(*keys, expected_n.label("expected"), found_n.label("found"))
+        .group_by(*keys)
+        .having(expected_n != found_n)
+        .limit(MOST)
+    )
+
+
+def _quarter(at: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.date_bin(
+        literal_column("INTERVAL '15 minutes'"), at, literal_column("TIMESTAMPTZ '2000-01-01 00:00:00+00'")
+    ).label("bucket")
+
+
+def _coarse(bucket: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((_grains.c.grain == 0, bucket), else_=func.date_trunc(_grains.c.unit, bucket, "UTC")).label("bucket")
+
+
+def _none(name: str) -> ColumnElement[int]:
+    return literal(0, BigInteger).label(name)
+
+
+def _sum(counted: ColumnElement[int]) -> ColumnElement[int]:
+    return cast(func.sum(counted), BigInteger)
+
+
+async def _rows(connection: AsyncConnection, statement: Select[Any] | CompoundSelect[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in (await connection.execute(statement)).mappings()]

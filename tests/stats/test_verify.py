@@ -1,0 +1,108 @@
+"""The recount from the ledger finds nothing when all is well, and finds whatever is not; folding and rebuilding change no figure."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.core.database import fetch, transaction
+from service.stats.fold import fold, rebuild
+from service.stats.verify import Discrepancy, snapshot, verify
+
+
+async def verified(engine: AsyncEngine) -> list[Discrepancy]:
+    async with snapshot(engine) as connection:
+        return await verify(connection)
+
+
+async def _fold_all(engine: AsyncEngine, limit: int = 50_000) -> int:
+    folded = 0
+    while True:
+        async with transaction(engine) as connection:
+            if not (count := await fold(connection, limit)):
+                return folded
+            folded += count
+
+
+async def test_nothing_is_wrong_before_between_and_after_folding(engine: AsyncEngine, populate) -> None:
+    await populate(2, 200)
+    assert await verified(engine) == []
+    async with transaction(engine) as connection:
+        assert await fold(connection, 100) == 200
+    assert await verified(engine) == []
+    assert await _fold_all(engine, 77) > 500
+    assert await verified(engine) == []
+
+
+async def test_an_empty_database_is_right(engine: AsyncEngine) -> None:
+    assert await verified(engine) == []
+    assert await _fold_all(engine) == 0
+
+
+async def test_rebuilding_gives_what_folding_gives_and_takes_the_deltas_away(engine: AsyncEngine, populate) -> None:
+    await populate(3, 200)
+    await _fold_all(engine)
+    rollups = [text(f"SELECT * FROM {name} ORDER BY {name}") for name in ("cohort_rollup", "flow_rollup")]
+    async with transaction(engine) as connection:
+        folded = [await fetch(connection, rollup) for rollup in rollups]
+    await populate(4, 50)
+    async with transaction(engine) as connection:
+        await connection.execute(text("DELETE FROM cohort_rollup WHERE grain = 1"))
+        await connection.execute(text("UPDATE flow_rollup SET moved_in = moved_in + 1 WHERE grain = 3"))
+    assert {fault.check for fault in await verified(engine)} == {"cohorts", "flows"}
+    async with transaction(engine) as connection:
+        await rebuild(connection)
+        assert await fetch(connection, text("SELECT 1 FROM cohort_deltas UNION ALL SELECT 1 FROM flow_deltas")) == []
+    assert await verified(engine) == []
+    async with transaction(engine) as connection:
+        rebuilt = [await fetch(connection, rollup) for rollup in rollups]
+    assert all(len(after) > len(before) for before, after in zip(folded, rebuilt, strict=True))
+
+
+async def test_zeros_are_not_kept(engine: AsyncEngine, populate) -> None:
+    await populate(5, 60)
+    await _fold_all(engine)
+    async with transaction(engine) as connection:
+        for name, counted in (("cohort", "count = -count"), ("flow", "moved_in = -moved_in, moved_out = -moved_out")):
+            await connection.execute(
+                text(f"INSERT INTO {name}_deltas SELECT gen_random_uuid(), r.* FROM {_columns(name)} r")
+            )
+            await connection.execute(text(f"UPDATE {name}_deltas SET {counted}"))
+    await _fold_all(engine, 41)
+    async with transaction(engine) as connection:
+        for name in ("cohort_rollup", "flow_rollup", "cohort_deltas", "flow_deltas"):
+            assert await fetch(connection, text(f"SELECT * FROM {name}")) == []
+
+
+def _columns(name: str) -> str:
+    keys = "entry_stage, cell, count" if name == "cohort" else "from_stage, to_stage, moved_in, moved_out"
+    return f"(SELECT bucket, channel, campaign, {keys} FROM {name}_rollup WHERE grain = 0)"
+
+
+async def test_one_folds_at_a_time(engine: AsyncEngine, populate) -> None:
+    await populate(6, 20)
+    async with transaction(engine) as one, transaction(engine) as other:
+        assert await fold(one) > 0
+        assert await fold(other) == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "check"),
+    [
+        ("UPDATE journeys SET cell = cell + 8 WHERE cell < 190 AND number = 1", "journeys"),
+        ("UPDATE journeys SET channel = 'elsewhere' WHERE number = 1", "journeys"),
+        ("UPDATE journeys SET started_at = started_at + interval '1 microsecond'", "journeys"),
+        ("DELETE FROM journeys WHERE number = 1", "journeys"),
+        ("UPDATE cohort_deltas SET count = count + 1", "cohorts"),
+        ("DELETE FROM flow_deltas WHERE to_stage = 'churned'", "flows"),
+        ("UPDATE flow_deltas SET bucket = bucket + interval '15 minutes'", "flows"),
+        ("UPDATE leads SET stage = 'won' WHERE stage = 'churned'", "standings"),
+        ("UPDATE transitions SET superseded_at = now() WHERE sequence = 1", "flows"),
+    ],
+)
+async def test_damage_is_found(engine: AsyncEngine, populate, damage: str, check: str) -> None:
+    await populate(7, 60)
+    async with transaction(engine) as connection:
+        await connection.execute(text(damage))
+    assert check in {fault.check for fault in await verified(engine)}
