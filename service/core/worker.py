@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,10 +21,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.core import clock, outage, store
 from service.core.database import transaction
 from service.core.ids import new_id
+from service.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 BEAT_SECONDS: Final = 5.0
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 
@@ -41,26 +45,32 @@ class Task:
 
 
 class Worker:
-    """Runs tasks until it is told to stop. One per process."""
+    """Runs tasks until `stop`, SIGTERM or SIGINT. One per process."""
 
-    def __init__(self, engine: AsyncEngine, tasks: Sequence[Task]) -> None:
+    def __init__(self, engine: AsyncEngine, settings: Settings, tasks: Sequence[Task]) -> None:
         self.id = new_id()
         self._engine = engine
+        self._patience = settings.shutdown_seconds
         self._started_at = clock.now()
         self._tasks = (*tasks, Task("heartbeat", self._beat, BEAT_SECONDS))
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Run every task until `stop`, then finish what is in hand."""
+        """Run every task until told to stop, then finish what is in hand; what takes longer than the settings allow is rolled back."""
         _log.info("worker_started", worker_id=str(self.id), tasks=[task.name for task in self._tasks])
-        async with asyncio.TaskGroup() as group:
-            for task in self._tasks:
-                for _ in range(task.lanes):
-                    group.create_task(self._loop(task), name=task.name)
+        with _stopped_by_signals(self.stop):
+            lanes = [
+                asyncio.create_task(self._loop(task), name=task.name) for task in self._tasks for _ in range(task.lanes)
+            ]
+            await self._stopping.wait()
+            _, unfinished = await asyncio.wait(lanes, timeout=self._patience)
+            for lane in unfinished:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
         with suppress(Exception):
             async with transaction(self._engine) as connection:
                 await store.forget_beat(connection, self.id)
-        _log.info("worker_stopped", worker_id=str(self.id))
+        _log.info("worker_stopped", worker_id=str(self.id), unfinished=[lane.get_name() for lane in unfinished])
 
     def stop(self) -> None:
         """Ask `run` to return when the work in hand is done."""
@@ -89,6 +99,22 @@ class Worker:
         async with transaction(self._engine) as connection:
             await store.beat(connection, worker_id=self.id, started_at=self._started_at, now=clock.now())
         return 0
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` on SIGTERM and SIGINT; not in a thread, where signals do not arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
 
 
 def _report(task: Task, error: Exception) -> None:

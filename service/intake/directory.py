@@ -93,8 +93,11 @@ class Directory:
 
     async def _load(self, key: str) -> Channel:
         self._known.pop(key, None)
-        async with await connect(self._engine) as connection:
+        connection = await connect(self._engine)
+        try:
             row = await store.channel_by_key(connection, key)
+        finally:
+            await connection.close()
         if row is None or not row["enabled"]:
             raise UnknownChannel("There is no such channel.")
         channel = self._known[key] = channel_of(row, now=clock.now(), loaded_at=time.monotonic())

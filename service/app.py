@@ -1,0 +1,108 @@
+"""The composition root: the only place that wires the rooms together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.channels.contract import Refusal
+from service.core import clock, health, logs
+from service.core.database import create_engine, transaction
+from service.core.http import idempotency, problems
+from service.core.http.limits import BodyLimit
+from service.core.telemetry import Telemetry
+from service.core.worker import Task, Worker
+from service.intake import routes as intake
+from service.intake.processing import process_waiting
+from service.intake.reception import Reception
+from service.intake.webhooks import install_intake
+from service.intake.webhooks import install_intake
+from service.leads import lifecycle_routes as lifecycle
+from service.leads import routes as leads
+from service.lifecycle.errors import LifecycleError
+from service.outbound import routes as outbound
+from service.settings import Settings
+from service.stats import routes as stats
+from service.stats.fold import fold
+
+_DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
+ledger that remembers everything with both its times, and statistics that are exact, explained and instant."""
+
+_ROUTERS: Final = (leads.router, lifecycle.router, intake.router, outbound.router, stats.router, health.router)
+
+
+def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI:
+    """Return the API; it makes (and ends) an engine of its own unless it is given one."""
+    logs.set_up(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await app.state.reception.stop()
+        if engine is None:
+            await app.state.engine.dispose()
+
+    app = FastAPIOffline(
+        title="lead-lifecycle",
+        summary="Owns the life of a B2B lead",
+        description=_DESCRIPTION,
+        version=version("lead-lifecycle"),
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
+    app.state.reception = Reception(app.state.engine, settings)
+    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(Telemetry, settings=settings)
+    problems.install(app, extra_errors=(LifecycleError, Refusal))
+    install_intake(app)
+    install_intake(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    return app
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run a worker until SIGTERM: process deliveries, fold statistics, forget old idempotent answers."""
+    logs.set_up(settings)
+    engine = create_engine(_address(settings), pool_size=settings.database_pool)
+    try:
+        worker = Worker(engine, tasks(engine))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        await worker.run()
+    finally:
+        await engine.dispose()
+
+
+def tasks(engine: AsyncEngine) -> list[Task]:
+    """Return what a worker does, and how often when there is nothing to do."""
+
+    async def fold_statistics() -> int:
+        async with transaction(engine) as connection:
+            return await fold(connection)
+
+    async def forget_answers() -> int:
+        async with transaction(engine) as connection:
+            return await idempotency.forget_expired(connection, clock.now())
+
+    return [
+        Task("process_deliveries", lambda: process_waiting(engine), every=0.1, lanes=2),
+        Task("fold_statistics", fold_statistics, every=1.0),
+        Task("forget_answers", forget_answers, every=60.0),
+    ]
+
+
+def _address(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise RuntimeError("the embedded database is started by the command line, which passes its address on")
+    return settings.database_url
