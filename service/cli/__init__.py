@@ -9,9 +9,11 @@ from sqlalchemy.exc import DBAPIError
 
 from service.cli.api import api
 from service.cli.db import db
+from service.cli.demo import demo
 from service.cli.keys import keys
 from service.cli.openapi import openapi
 from service.cli.serve import serve
+from service.cli.verify import stats, verify
 from service.cli.worker import worker
 from service.core.embedded import EmbeddedPostgresError
 from service.core.errors import ServiceError
@@ -27,7 +29,7 @@ def leads() -> None:
     """
 
 
-for command in (serve, worker, db, keys, openapi, api):
+for command in (serve, worker, db, keys, verify, stats, demo, openapi, api):
     leads.add_command(command)
 
 

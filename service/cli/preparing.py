@@ -14,7 +14,7 @@ from service.core.database import create_engine, transaction
 from service.outbound.installation import ensure_installation
 from service.settings import Settings
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 # How long a start waits for a database that is starting too.
 _PATIENCE_SECONDS: Final = 60

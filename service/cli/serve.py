@@ -20,11 +20,11 @@ from prometheus_client.multiprocess import mark_process_dead
 from service.cli.connecting import database_address
 from service.cli.preparing import prepare
 from service.cli.supervisor import Program, Supervisor
+from service.core import logs
 from service.core.embedded import EmbeddedPostgresError, restart_if_gone
-from service.core.http.telemetry import configure_logging
 from service.settings import Settings, load_settings
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -32,7 +32,7 @@ log = structlog.stdlib.get_logger(__name__)
 def serve(*, no_worker: bool) -> None:
     """Serve the API and run a worker; start the embedded database first if LEADS_DATABASE_URL names no other."""
     settings = load_settings()
-    configure_logging(settings)
+    logs.set_up(settings)
     listener = open_socket(settings.host, settings.port)
     # Until the supervisor takes over, a SIGTERM must not leave an embedded database behind.
     signal.signal(signal.SIGTERM, _leave)
@@ -55,7 +55,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address, family=family, backlog=2048)
     except OSError as fault:
-        message = f"cannot listen on {host}:{port} ({fault.strerror}); LEADS_HOST and LEADS_PORT say where"
+        message = f"cannot listen on {host}:{port} ({os.strerror(fault.errno or 0)}); LEADS_HOST and LEADS_PORT say where"
         raise click.ClickException(message) from None
     return listener
 

@@ -11,10 +11,10 @@ from typing import Final
 
 import structlog
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 # A child that lived this long had started well: it is replaced at once. One that dies sooner waits longer each time.
-_HEALTHY_SECONDS: Final = 5.0
+_HEALTHY_SECONDS: Final = 2.0
 _FIRST_DELAY: Final = 0.25
 _LONGEST_DELAY: Final = 15.0
 

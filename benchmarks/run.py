@@ -1,0 +1,252 @@
+"""Measures what the service promises and prints each figure beside its bar, as a ratio to the yardstick of the same run.
+
+Rounds of the yardstick and of each scenario alternate, and medians are compared, so that a machine that is slow for a
+while is slow for both. See docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import traffic
+from machinery import KEY, Load, api, call, in_database, load, new_database, worker, yardstick
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from synthetic import load_journeys
+
+from service.core.embedded import embedded_postgres
+
+INTAKE = "/v1/intake/bench"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the report."""
+
+    name: str
+    value: float
+    bar: float
+    at_least: bool
+    note: str
+
+    def __str__(self) -> str:
+        met = self.value >= self.bar if self.at_least else self.value <= self.bar
+        sign = "≥" if self.at_least else "≤"
+        return f"{'ok  ' if met else 'MISS'}  {self.name:<52} {self.value:>9.2f}  {sign} {self.bar:<8g} {self.note}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all scenarios share: the server, a folder for prepared requests, and how long to measure."""
+
+    server: str
+    folder: Path
+    seconds: float
+    rounds: int
+
+    def rounds_of(
+        self, name: str, url: str, requests: Callable[[str], Path], yard: str
+    ) -> tuple[list[Load], list[Load]]:
+        """Alternate yardstick and scenario; ``requests(label)`` prepares a round's requests."""
+        mine, bare = [], []
+        people = traffic.people(20_000, "yardstick")
+        yard_requests = traffic.write(self.folder / "yardstick", traffic.plain("/yardstick", people))
+        for number in range(self.rounds):
+            bare.append(load(yard, yard_requests, seconds=self.seconds))
+            mine.append(load(url, requests(f"{name}{number}"), seconds=self.seconds))
+            check(name, mine[-1])
+            print(f"      {name} {number}: {mine[-1].rate:,.0f}/s, yardstick {bare[-1].rate:,.0f}/s", file=sys.stderr)
+        return mine, bare
+
+
+def check(name: str, found: Load) -> None:
+    if found.refused or found.broken:
+        print(f"warning: {name}: {found.refused} refused, {found.broken} broken of {found.requests}", file=sys.stderr)
+
+
+def ratio(mine: list[Load], bare: list[Load]) -> float:
+    return median(m.rate for m in mine) / median(b.rate for b in bare)
+
+
+def note(mine: list[Load], bare: list[Load]) -> str:
+    p99 = median(m.p99 for m in mine)
+    return f"{median(m.rate for m in mine):,.0f}/s to {median(b.rate for b in bare):,.0f}/s, p99 {p99:.1f} ms"
+
+
+def intake(bench: Bench) -> list[Figure]:
+    """Signed webhooks into one API process, then the worker that turns the backlog into leads."""
+    database = new_database(bench.server, "bench_intake")
+    with yardstick() as yard, api(database) as url:
+        channel = {"key": "bench", "vendor": "standard-webhooks", "secret": f"whsec_{traffic.SECRET}"}
+        call(f"{url}/v1/channels", channel)
+        count = int(bench.seconds * 16_000)
+
+        def deliveries(label: str) -> Path:
+            people = traffic.people(count, label)
+            return traffic.write(bench.folder / "deliveries", traffic.signed(INTAKE, people, label))
+
+        mine, bare = bench.rounds_of("webhook", url, deliveries, yard)
+    p99 = median(m.p99 for m in mine)
+    return [
+        Figure("webhook intake, times the yardstick", ratio(mine, bare), 1.0, True, note(mine, bare)),
+        Figure("webhook intake, p99 in ms", p99, 50, False, ""),
+    ]
+
+
+def worker_throughput(bench: Bench, backlog: int) -> list[Figure]:
+    """Raw deliveries to cleaned leads, from a backlog."""
+    database = new_database(bench.server, "bench_worker")
+    with api(database) as url:
+        call(f"{url}/v1/channels", {"key": "bench", "vendor": "standard-webhooks", "secret": f"whsec_{traffic.SECRET}"})
+        people = traffic.people(backlog, "backlog")
+        requests = traffic.write(bench.folder / "backlog", traffic.signed(INTAKE, people, "backlog"))
+        while waiting(database) < backlog:
+            load(url, requests, seconds=1, skip=waiting(database))
+    total = waiting(database)
+    with worker(database):
+        while (first := waiting(database)) == total:
+            time.sleep(0.05)
+        began = time.perf_counter()
+        while left := waiting(database):
+            time.sleep(0.05)
+            if time.perf_counter() - began > 120:
+                print(f"warning: {left} of {total} deliveries are still waiting", file=sys.stderr)
+                break
+        seconds = time.perf_counter() - began
+    cleaned = in_database(database, cleaned_leads)
+    rate = (first - left) / seconds
+    return [
+        Figure(
+            "worker, deliveries to cleaned leads per second",
+            rate,
+            1500,
+            True,
+            f"{cleaned:,} cleaned leads of {total:,}",
+        )
+    ]
+
+
+def waiting(database: str) -> int:
+    async def count(connection: AsyncConnection) -> int:
+        found = await connection.execute(text("SELECT count(*) FROM deliveries WHERE status = 'received'"))
+        return int(found.scalar_one())
+
+    return in_database(database, count)
+
+
+async def cleaned_leads(connection: AsyncConnection) -> int:
+    return int((await connection.execute(text("SELECT count(*) FROM leads WHERE stage = 'cleaned'"))).scalar_one())
+
+
+def leads(bench: Bench) -> list[Figure]:
+    """New leads through the API, then a transition of each."""
+    database = new_database(bench.server, "bench_leads")
+    with yardstick() as yard, api(database) as url:
+
+        def creations(label: str) -> Path:
+            people = traffic.people(int(bench.seconds * 5_000), label)
+            return traffic.write(bench.folder / "leads", traffic.plain("/v1/leads", people, KEY))
+
+        created, bare = bench.rounds_of("lead", url, creations, yard)
+        made = in_database(database, lead_ids)
+
+        def transitions(label: str) -> Path:
+            third = len(made) // bench.rounds
+            number = int(label[-1])
+            mine = made[number * third : (number + 1) * third]
+            path = bench.folder / "transitions"
+            return traffic.write(
+                path,
+                (
+                    traffic.post(
+                        f"/v1/leads/{lead_id}/transitions",
+                        b'{"event": "%s"}' % event,
+                        {"Authorization": f"Bearer {KEY}"},
+                    )
+                    for event in (b"clean", b"nurture", b"qualify", b"win")
+                    for lead_id in mine
+                ),
+            )
+
+        moved, bare_again = bench.rounds_of("transition", url, transitions, yard)
+    return [
+        Figure("POST /v1/leads, times the yardstick", ratio(created, bare), 0.10, True, note(created, bare)),
+        Figure(
+            "POST …/transitions, times the yardstick", ratio(moved, bare_again), 0.10, True, note(moved, bare_again)
+        ),
+    ]
+
+
+async def lead_ids(connection: AsyncConnection) -> list[str]:
+    return [str(row[0]) for row in await connection.execute(text("SELECT id FROM leads ORDER BY id"))]
+
+
+def funnel(bench: Bench, small: int, large: int) -> list[Figure]:
+    """The funnel grouped by channel, at two sizes."""
+    took: dict[int, float] = {}
+    ready = []
+    for size in (small, large):
+        database = new_database(bench.server, f"bench_funnel_{size}")
+        in_database(database, lambda connection, size=size: load_journeys(connection, size))
+        in_database(database, analyse)
+        with api(database) as url:
+            question = f"GET /v1/stats/funnel?group_by=channel HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n\r\n"
+            asks = traffic.write(bench.folder / "funnel", [question.encode()])
+            readyz = traffic.write(bench.folder / "readyz", [b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+            entered = sum(group["entered"] for group in call(f"{url}/v1/stats/funnel?group_by=channel")["groups"])
+            if not 0.95 * size < entered <= size:
+                print(f"warning: the funnel counts {entered} of {size} journeys", file=sys.stderr)
+            rounds = []
+            for _ in range(bench.rounds):
+                ready.append(load(url, readyz, seconds=bench.seconds / 2, connections=1).p50)
+                rounds.append(load(url, asks, seconds=bench.seconds / 2, connections=1).p50)
+            took[size] = median(rounds)
+    base = median(ready)
+    times = f"{took[small]:.2f} ms and {took[large]:.2f} ms"
+    return [
+        Figure(f"funnel, {large:,} against {small:,} journeys", took[large] / took[small], 1.3, False, times),
+        Figure("funnel, times the latency of /readyz", took[large] / base, 4.0, False, f"/readyz {base:.2f} ms"),
+    ]
+
+
+async def analyse(connection: AsyncConnection) -> None:
+    await connection.execute(text("ANALYZE"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5, help="length of a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--backlog", type=int, default=20_000, help="deliveries the worker finds")
+    parser.add_argument("--journeys", type=int, nargs=2, default=(100_000, 1_000_000), metavar=("SMALL", "LARGE"))
+    parser.add_argument("--only", choices=("intake", "worker", "leads", "funnel"), nargs="*")
+    options = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith("LEADS_")]:
+        del os.environ[name]
+    with (
+        tempfile.TemporaryDirectory(prefix="leads-bench-", ignore_cleanup_errors=True) as folder,
+        embedded_postgres(Path(folder)) as server,
+    ):
+        bench = Bench(server, Path(folder), options.seconds, options.rounds)
+        scenarios: dict[str, Callable[[], list[Figure]]] = {
+            "intake": lambda: intake(bench),
+            "leads": lambda: leads(bench),
+            "worker": lambda: worker_throughput(bench, options.backlog),
+            "funnel": lambda: funnel(bench, *options.journeys),
+        }
+        figures = [figure for name, run in scenarios.items() if name in (options.only or scenarios) for figure in run()]
+    print("\n      what                                                  measured    bar")
+    for figure in figures:
+        print(figure)
+
+
+if __name__ == "__main__":
+    main()
