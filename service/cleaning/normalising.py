@@ -83,6 +83,7 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         external_ids=external_ids,
         consent=storable(submission.consent),
         referred_by=one_line(submission.referred_by),
+        owner=one_line(submission.owner),
         tags=_tags(submission.tags),
         attributes=attributes,
         occurred_at=_aware(submission.occurred_at),

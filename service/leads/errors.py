@@ -7,8 +7,7 @@
     ├── LeadErased          the person was erased; only the numbers are left (410)
     ├── LeadMerged          the lead lives on in another one (308 for reads, 409 for writes)
     ├── IdentityTaken       the e-mail, phone or external id belongs to another lead (409)
-    ├── NoIdentity          neither an e-mail, nor a phone, nor an external id (422)
-    └── VersionMismatch     If-Match names another version (412)
+    └── NoIdentity          neither an e-mail, nor a phone, nor an external id (422)
 """
 
 from __future__ import annotations
@@ -61,8 +60,3 @@ class NoIdentity(Invalid):
     def __init__(self) -> None:
         super().__init__("", "a lead needs an email, a phone or an external id")
 
-
-class VersionMismatch(ServiceError):
-    """The lead has changed since the caller read it."""
-
-    code = "precondition_failed"

@@ -13,29 +13,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.cleaning import normalise
 from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Invalid, ServiceError
+from service.core.http.etags import Precondition
 from service.leads import store
 from service.leads.amend import amend, claim_for, clean_patch, flatten, refuse_faults
 from service.leads.book import Book, Entry, refuse_gone
-from service.leads.errors import IdentityTaken, LeadNotFound, VersionMismatch
+from service.leads.errors import IdentityTaken, LeadNotFound
 from service.leads.identities import Identity
 from service.leads.present import lead_out, transition_out, trial_out
 from service.leads.reason_codes import categories_of
-from service.leads.schemas import CorrectionCreate, LeadCreate, LeadPatch, TransitionCreate, TransitionItem
+from service.leads.schemas import CorrectionCreate, LeadCreate, LeadPatch, LeadUpsert, TransitionCreate, TransitionItem
 from service.leads.take_in import TakenIn, take_into
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import Step, advance, allowed, replay, step_of
 from service.lifecycle.machine import STARTS_JOURNEY
 
 _NOT_SUBMITTED: Final = {"amount", "currency"}
+_ONLY_WHEN_NEW: Final = {"channel", "utm", "occurred_at"}
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who writes, when, and on which version: ``if_match`` is the version the caller saw, or None."""
+    """Who writes, when, and on which version of the lead only."""
 
     actor: str
     now: datetime
-    if_match: int | None = None
+    precondition: Precondition = Precondition()
 
 
 def submission_of(given: Mapping[str, Any]) -> Cleaned:
@@ -80,7 +82,7 @@ def _taken_out(book: Book, one: TakenIn) -> dict[str, Any] | Exception:
 
 
 async def upsert_lead(
-    connection: AsyncConnection, system: str, external_id: str, body: LeadPatch, writer: Writer
+    connection: AsyncConnection, system: str, external_id: str, body: LeadUpsert, writer: Writer
 ) -> tuple[dict[str, Any], bool]:
     """Create the lead with this external id, or amend it: absent stays, null clears, the stage is never touched.
 
@@ -103,7 +105,8 @@ async def upsert_lead(
             await amend(book, entry, _own_fields(given))
             await book.flush()
             return lead_out(entry.row), True
-    entry = await _amend_one(book, owner, given, writer)  # type: ignore[arg-type]
+    lasting = {name: value for name, value in given.items() if name not in _ONLY_WHEN_NEW}
+    entry = await _amend_one(book, owner, lasting, writer)  # type: ignore[arg-type]  # a lead was found or made above
     return lead_out(entry.row), False
 
 
@@ -122,17 +125,11 @@ async def _amend_one(book: Book, lead_id: UUID, given: Mapping[str, Any], writer
     patch = clean_patch(flatten(given))
     await claim_for(book, lead_id, patch)
     entry = await book.take_one(lead_id)
-    refuse_stale(entry.row, writer)
+    writer.precondition.check(entry.row["version"])
     _need_currency(patch, entry.row["currency"])
     await amend(book, entry, patch)
     await book.flush()
     return entry
-
-
-def refuse_stale(row: Mapping[str, Any], writer: Writer) -> None:
-    """Raise `VersionMismatch` if the caller wants to write to another version than the lead's."""
-    if writer.if_match is not None and writer.if_match != row["version"]:
-        raise VersionMismatch(f"the lead is at version {row['version']}, not {writer.if_match}", version=row["version"])
 
 
 def _need_currency(given: Mapping[str, Any], known: str | None) -> None:
@@ -186,7 +183,7 @@ async def move_lead(connection: AsyncConnection, lead_id: UUID, body: Transition
     step = (await steps_of(connection, [body]))[0]
     book = Book(connection, now=writer.now, actor=writer.actor)
     entry = await book.take_one(lead_id)
-    refuse_stale(entry.row, writer)
+    writer.precondition.check(entry.row["version"])
     row = book.move(entry, _completed(step, entry.row))
     _touch_if_new_journey(book, entry, row, body)
     await book.flush()
@@ -241,7 +238,7 @@ async def try_move(connection: AsyncConnection, lead_id: UUID, body: TransitionC
     step = (await steps_of(connection, [body]))[0]
     book = Book(connection, now=writer.now, actor=writer.actor)
     entry = await book.take_one(lead_id)
-    refuse_stale(entry.row, writer)
+    writer.precondition.check(entry.row["version"])
     trial = entry.life.copy()
     transition = advance(trial, _completed(step, entry.row), now=writer.now)
     return {"dry_run": True, "transition": trial_out(transition), "allowed_after": allowed(trial)}
@@ -255,7 +252,7 @@ async def correct_lead(connection: AsyncConnection, lead_id: UUID, body: Correct
     steps = await steps_of(connection, body.transitions)
     book = Book(connection, now=writer.now, actor=writer.actor)
     entry = await book.take_one(lead_id)
-    refuse_stale(entry.row, writer)
+    writer.precondition.check(entry.row["version"])
     old = await store.read_ledger(connection, lead_id)
     if body.from_sequence > len(old) + 1:
         raise Invalid("/from_sequence", f"the ledger has {len(old)} transitions")

@@ -80,6 +80,14 @@ class LeadPatch(_Person):
     currency: Currency | None = None
 
 
+class LeadUpsert(LeadPatch):
+    """A merge patch for the lead with your own id; ``channel``, ``utm`` and ``occurred_at`` matter only if it is new."""
+
+    channel: ShortText | None = None
+    utm: Annotated[dict[Key, ShortText], Field(max_length=20)] | None = None
+    occurred_at: Instant | None = None
+
+
 class TransitionCreate(_In):
     """An event that happened to the lead."""
 
@@ -269,3 +277,76 @@ class TimelineItem(BaseModel):
     occurred_at: datetime
     recorded_at: datetime
     data: dict[str, Any]
+
+
+class TrialTransition(BaseModel):
+    """A transition that was only tried."""
+
+    sequence: int
+    journey: int
+    event: Event
+    from_stage: Stage | None
+    to_stage: Stage
+    skipped: list[Stage]
+    occurred_at: datetime
+
+
+class TrialOut(BaseModel):
+    """What a transition would do, and what could follow it."""
+
+    dry_run: Literal[True]
+    transition: TrialTransition
+    allowed_after: list[AllowedEvent]
+
+
+class CorrectionOut(BaseModel):
+    """A correction, the rows it superseded, and the lead after it."""
+
+    id: UUID
+    superseded: list[UUID]
+    lead: LeadOut
+
+
+class LeadListed(LeadOut):
+    """A lead in a list; ``counted_at`` and ``counted_number`` say which journey or transition a figure counts."""
+
+    counted_at: datetime | None = None
+    counted_number: int | None = None
+
+
+class LeadListOut(BaseModel):
+    """A page of leads; ``total`` where ``count=true`` asked for it."""
+
+    data: list[LeadListed]
+    next_cursor: str | None
+    total: int | None = None
+
+
+class LeadItemOut(BaseModel):
+    """The outcome of one item."""
+
+    index: int
+    status: int
+    lead: LeadTakenOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class LeadBatchOut(BaseModel):
+    """The outcomes of a batch, in the order sent."""
+
+    data: list[LeadItemOut]
+
+
+class TransitionItemOut(BaseModel):
+    """The outcome of one item."""
+
+    index: int
+    status: int
+    transition: TransitionOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class TransitionBatchOut(BaseModel):
+    """The outcomes of a batch, in the order sent."""
+
+    data: list[TransitionItemOut]

@@ -22,7 +22,7 @@ SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
 }
 """What a list can be sorted by; each has an index, with the id to make the order total."""
 
-_EQUAL: Final = {
+EQUAL: Final = {
     "stage": leads.c.stage,
     "channel": leads.c.channel,
     "campaign": leads.c.campaign,
@@ -32,6 +32,7 @@ _EQUAL: Final = {
     "industry": leads.c.industry,
     "company_size": leads.c.company_size,
 }
+"""What can be filtered by its value, or by having none."""
 
 # The words of a lead, as the index of the migration has them.
 SEARCHED: Final[ColumnElement[Any]] = literal_column(
@@ -57,7 +58,7 @@ def conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions of a lead list; a list of values means any of them, and erased leads are left out."""
     found: list[ColumnElement[bool]] = [leads.c.erased_at.is_(None), leads.c.merged_into.is_(None)]
     missing = filters.get("missing", ())
-    for name, column in _EQUAL.items():
+    for name, column in EQUAL.items():
         values = filters.get(name)
         either = [column.in_(values)] if values else []
         either += [column.is_(None)] if name in missing else []
@@ -114,26 +115,26 @@ async def count(connection: AsyncConnection, filters: Mapping[str, Any]) -> int:
 
 
 async def read_behind(
-    connection: AsyncConnection, figure: Subquery, *, after: Sequence[Any] | None, limit: int
+    connection: AsyncConnection, figure: Subquery, parameters: Mapping[str, Any], *, after: Sequence[Any] | None, limit: int
 ) -> list[dict[str, Any]]:
     """Return up to ``limit`` leads behind a figure, one row for each journey (or transition) that it counts.
 
-    ``figure`` yields ``lead_id, at, number``: the lead, when it counted, and which of its journeys or transitions did.
+    ``figure`` yields ``lead_id, at, n``: the lead, when it counted, and which of its journeys or transitions did.
     """
-    place = (figure.c.at, figure.c.lead_id, figure.c.number)
+    place = (figure.c.at, figure.c.lead_id, figure.c.n)
     statement: Select[Any] = (
-        select(leads, figure.c.at.label("figure_at"), figure.c.number.label("figure_number"))
+        select(leads, figure.c.at.label("figure_at"), figure.c.n.label("figure_n"))
         .join_from(figure, leads, leads.c.id == figure.c.lead_id)
         .order_by(*place)
         .limit(limit)
     )
     if after is not None:
         statement = statement.where(tuple_(*place) > tuple_(*after))
-    return await fetch(connection, statement)
+    return await fetch(connection, statement, **parameters)
 
 
-async def count_behind(connection: AsyncConnection, figure: Subquery) -> int:
+async def count_behind(connection: AsyncConnection, figure: Subquery, parameters: Mapping[str, Any]) -> int:
     """Return how many rows a figure has: the figure itself."""
-    return int((await connection.execute(select(func.count()).select_from(figure))).scalar_one())
+    return int((await connection.execute(select(func.count()).select_from(figure), parameters)).scalar_one())
 
 

@@ -1,0 +1,77 @@
+"""`leads verify` and `leads stats`: do the invariants hold on this database, and do the figures equal a recount?"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import click
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.cli.connecting import database_address, in_transaction
+from service.core.clock import now
+from service.core.database import create_engine
+from service.leads import verify as leads_verify
+from service.settings import Settings, load_settings
+from service.stats import fold
+from service.stats import verify as stats_verify
+
+
+@click.command()
+def verify() -> None:
+    """Replay every ledger and recount every figure; exit with 1 if anything does not hold. Changes nothing, runs beside the service."""
+    _report(load_settings(), _all_faults)
+
+
+@click.group()
+def stats() -> None:
+    """Look after the statistics."""
+
+
+@stats.command("verify")
+def verify_stats() -> None:
+    """Recount the statistics from the ledger and compare; exit with 1 if a figure differs."""
+    _report(load_settings(), _stats_faults)
+
+
+@stats.command()
+def rebuild() -> None:
+    """Count everything anew from the ledger while the service goes on."""
+    in_transaction(load_settings(), fold.rebuild)
+    click.echo("The statistics were counted anew.")
+
+
+def _report(settings: Settings, faults_of: Callable[[AsyncConnection], Awaitable[list[str]]]) -> None:
+    async def run(url: str) -> list[str]:
+        async with _snapshot(url) as connection:
+            return await faults_of(connection)
+
+    with database_address(settings) as url:
+        faults = asyncio.run(run(url))
+    for fault in faults:
+        click.echo(fault)
+    click.echo(f"{len(faults)} violations found." if faults else "Everything holds.")
+    sys.exit(1 if faults else 0)
+
+
+@asynccontextmanager
+async def _snapshot(url: str) -> AsyncIterator[AsyncConnection]:
+    """Yield a connection that sees one unchanging state of the database while others write."""
+    engine = create_engine(url, pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+async def _all_faults(connection: AsyncConnection) -> list[str]:
+    violations = [f"{found.rule} ({found.where})" async for found in leads_verify.verify(connection, now=now())]
+    return violations + await _stats_faults(connection)
+
+
+async def _stats_faults(connection: AsyncConnection) -> list[str]:
+    return [str(found) for found in await stats_verify.verify(connection)]

@@ -1,0 +1,139 @@
+"""The lead list: what can be asked of it, and how its pages go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from service.cleaning import normalise
+from service.cleaning.submission import Submission
+from service.core.errors import Invalid
+from service.core.http.answers import json_answer
+from service.core.http.paging import PageQuery, paginate
+from service.leads import search_store
+from service.leads.present import lead_out
+from service.leads.schemas import Instant
+from service.lifecycle.stages import Stage
+from service.stats.drilldown import behind_figure
+
+Values = Annotated[list[str], Field(max_length=100)]
+Sort = Literal[
+    "created_at", "-created_at", "acquired_at", "-acquired_at", "stage_entered_at", "-stage_entered_at", "score", "-score"
+]
+_KINDS: Final[dict[str, type]] = {"id": UUID, "acquired_at": datetime, "stage_entered_at": datetime, "score": int}
+_PAGING: Final = frozenset({"limit", "cursor", "count"})
+
+
+class LeadQuery(BaseModel):
+    """The filters of the lead list. A filter given several times means any of its values; different filters must all hold."""
+
+    model_config = ConfigDict(extra="allow")
+
+    stage: list[Stage] = []
+    channel: Values = []
+    campaign: Values = []
+    owner: Values = []
+    country: Values = []
+    region: Values = []
+    industry: Values = []
+    company_size: Values = []
+    tag: Values = []
+    missing: Annotated[Values, Field(description="Leads without a value of this field")] = []
+    email: Annotated[str, Field(max_length=320)] | None = None
+    phone: Annotated[str, Field(max_length=100)] | None = None
+    external_id: Annotated[str, Field(pattern=r"^[^:]+:.+$", max_length=400, description="<system>:<id>")] | None = None
+    score_gte: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
+    acquired_from: Instant | None = None
+    acquired_to: Annotated[Instant, Field(description="Itself not included")] | None = None
+    stage_since_before: Annotated[Instant, Field(description="In their stage since before this instant")] | None = None
+    q: Annotated[str, Field(min_length=1, max_length=200, description="Words, or their beginnings, of name, e-mail and company")] | None = None
+    behind: Annotated[
+        str,
+        Field(description="List what a figure of the statistics counts; statistics answer with such addresses. Takes their parameters"),
+    ] | None = None
+    sort: Sort = "-created_at"
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: Annotated[str, Field(max_length=2000)] | None = None
+    count: Annotated[bool, Field(description="Also answer how many there are in all")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Rows of a list, one more than asked for if there is a next page; ``key`` gives what orders a row, ``total`` only if asked for."""
+
+    rows: list[dict[str, Any]]
+    key: Callable[[Mapping[str, Any]], Sequence[Any]]
+    total: int | None
+
+
+async def list_page(connection: AsyncConnection, request: Request, query: LeadQuery, *, now: datetime) -> Listed:
+    """Return the page of leads, or of the leads behind a figure, that a request asks for."""
+    if query.behind is not None:
+        return await _page_behind(connection, request, query, now=now)
+    if query.model_extra:
+        raise Invalid(f"?{next(iter(query.model_extra))}", "unknown parameter")
+    if any(name not in search_store.EQUAL for name in query.missing):
+        raise Invalid("?missing", f"must be one of {', '.join(search_store.EQUAL)}")
+    return await _page_of_leads(connection, request, query)
+
+
+def answer(request: Request, query: LeadQuery, page: Listed) -> Response:
+    """Return the page as JSON, with the address of the next one in ``Link`` too."""
+    paging = PageQuery(query.limit, query.cursor)
+    response = Response()
+    body = paginate(page.rows, request=request, response=response, paging=paging, filters=_filters(request), key=page.key)
+    body["data"] = [lead_out(row) | _counted(row) for row in body["data"]]
+    if page.total is not None:
+        body["total"] = page.total
+    link = response.headers.get("Link")
+    return json_answer(body, headers={"Link": link} if link else None)
+
+
+def _counted(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"counted_at": row["figure_at"], "counted_number": row["figure_n"]} if "figure_n" in row else {}
+
+
+async def _page_of_leads(connection: AsyncConnection, request: Request, query: LeadQuery) -> Listed:
+    filters = _normalised(query.model_dump(exclude={"limit", "cursor", "count", "sort"}, exclude_defaults=True))
+    order = search_store.Order(query.sort.removeprefix("-"), descending=query.sort.startswith("-"))
+    names = ["id"] if order.by == "created_at" else [order.by, "id"]
+    after = PageQuery(query.limit, query.cursor).after(_filters(request), *(_KINDS[name] for name in names))
+    rows = await search_store.read_page(connection, filters, order=order, after=after, limit=query.limit + 1)
+    total = await search_store.count(connection, filters) if query.count else None
+    return Listed(rows, lambda row: [row[name] for name in names], total)
+
+
+def _normalised(filters: dict[str, Any]) -> dict[str, Any]:
+    """Bring an e-mail or phone that is looked for into the form it is stored in."""
+    if "email" in filters or "phone" in filters:
+        cleaned = normalise(Submission(email=filters.get("email"), phone=filters.get("phone")))
+        if cleaned.faults:
+            fault = cleaned.faults[0]
+            raise Invalid(fault.pointer.replace("/", "?"), fault.detail)
+        filters |= {name: getattr(cleaned.submission, name) for name in ("email", "phone") if name in filters}
+    return filters
+
+
+async def _page_behind(connection: AsyncConnection, request: Request, query: LeadQuery, *, now: datetime) -> Listed:
+    """Return the leads behind a figure: one row for each journey or transition it counts."""
+    pairs = [(name, value) for name, value in request.query_params.multi_items() if name not in _PAGING]
+    figure = behind_figure(pairs, now=now)
+    subquery = figure.statement.subquery("figure")
+    after = PageQuery(query.limit, query.cursor).after(_filters(request), datetime, UUID, int)
+    rows = await search_store.read_behind(connection, subquery, figure.parameters, after=after, limit=query.limit + 1)
+    total = await search_store.count_behind(connection, subquery, figure.parameters) if query.count else None
+    return Listed(rows, lambda row: [row["figure_at"], row["id"], row["figure_n"]], total)
+
+
+def _filters(request: Request) -> Mapping[str, Any]:
+    """Return what a cursor of this list is bound to: every parameter but those of paging."""
+    pairs = sorted((name, value) for name, value in request.query_params.multi_items() if name not in _PAGING)
+    return {"list": "leads", "pairs": pairs}

@@ -1,0 +1,109 @@
+"""Reading what belongs to one lead."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.leads import store
+from service.leads.book import life_of
+from service.leads.errors import LeadMerged, LeadNotFound
+from service.leads.present import journey_out, lead_out, touchpoint_out, transition_out
+from service.lifecycle.ledger import allowed
+from service.outbound.store import read_changes
+
+Item = TypeVar("Item")
+
+System = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$")]
+ExternalIdPath = Annotated[str, Path(min_length=1, max_length=255)]
+
+
+class Listing(BaseModel, Generic[Item]):
+    """A list that is always whole."""
+
+    data: list[Item]
+    next_cursor: None
+
+
+async def find_lead(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
+    """Return a lead's row; raises `LeadNotFound`, or `LeadMerged` naming the survivor."""
+    row = await store.read_lead(connection, lead_id)
+    if row is None:
+        raise LeadNotFound(f"there is no lead {lead_id}")
+    if row["merged_into"] is not None:
+        raise LeadMerged(row["merged_into"])
+    return row
+
+
+async def read_lead(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
+    """Return a lead as the API shows it."""
+    return lead_out(await find_lead(connection, lead_id))
+
+
+async def _all_of(
+    connection: AsyncConnection,
+    lead_id: UUID,
+    read: Callable[[AsyncConnection, UUID], Awaitable[list[dict[str, Any]]]],
+    show: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> dict[str, Any]:
+    rows = await read(connection, lead_id)
+    if not rows:
+        # Every lead has journeys, touchpoints and a ledger: none at all means there may be no such lead.
+        await find_lead(connection, lead_id)
+    return {"data": [show(row) for row in rows], "next_cursor": None}
+
+
+async def read_ledger(
+    connection: AsyncConnection, lead_id: UUID, *, known_at: datetime | None, superseded: bool
+) -> dict[str, Any]:
+    """Return a lead's ledger: as it is, as it was believed at ``known_at``, or all of it."""
+
+    async def read(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+        return await store.read_ledger(connection, lead_id, known_at=known_at, superseded=superseded)
+
+    return await _all_of(connection, lead_id, read, transition_out)
+
+
+async def read_journeys(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
+    """Return a lead's journeys."""
+    return await _all_of(connection, lead_id, store.read_journeys, journey_out)
+
+
+async def read_touchpoints(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
+    """Return a lead's touchpoints."""
+    return await _all_of(connection, lead_id, store.read_touchpoints, touchpoint_out)
+
+
+async def read_allowed(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
+    """Return the events that are legal for a lead now."""
+    row = await find_lead(connection, lead_id)
+    journeys = await store.read_journeys(connection, lead_id)
+    return {"data": allowed(life_of(row, journeys[-1])), "next_cursor": None}
+
+
+async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
+    """Return transitions (superseded ones too), touchpoints, corrections and changed fields, oldest first."""
+    await find_lead(connection, lead_id)
+    items = [
+        *(_item("transition", row, transition_out(row)) for row in await store.read_ledger(connection, lead_id, superseded=True)),
+        *(_item("touchpoint", row, touchpoint_out(row)) for row in await store.read_touchpoints(connection, lead_id)),
+        *(_correction(row) for row in await store.read_corrections(connection, lead_id)),
+        *(_item("change", row, {"changed": row["changed"]}) for row in await read_changes(connection, lead_id)),
+    ]
+    items.sort(key=lambda item: (item["occurred_at"], item["recorded_at"], item["data"].get("sequence", 0)))
+    return {"data": items, "next_cursor": None}
+
+
+def _item(kind: str, row: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "occurred_at": row["occurred_at"], "recorded_at": row["recorded_at"], "data": data}
+
+
+def _correction(row: Mapping[str, Any]) -> dict[str, Any]:
+    data = {name: row[name] for name in ("id", "from_sequence", "reason", "actor")}
+    return _item("correction", {**row, "occurred_at": row["recorded_at"]}, data)
