@@ -19,10 +19,13 @@ from httpx import ASGITransport, AsyncClient
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.app import create_app, tasks
 from service.core import migrations
 from service.core.database import create_engine, transaction
 from service.core.embedded import embedded_postgres
 from service.core.ids import new_id
+from service.core.keys import create_key
+from service.outbound.installation import ensure_installation
 from service.settings import Settings
 
 # A power cut may ruin a test's database; nobody will miss it.
@@ -100,8 +103,6 @@ async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     assert settings.database_url is not None
     engine = create_engine(settings.database_url, pool_size=settings.database_pool)
     async with transaction(engine) as connection:
-        from service.outbound.installation import ensure_installation
-
         await ensure_installation(connection)
     yield engine
     await engine.dispose()
@@ -110,8 +111,6 @@ async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def app(settings: Settings, engine: AsyncEngine) -> AsyncIterator[FastAPI]:
     """Yield the running application; its background tasks run too."""
-    from service.app import create_app
-
     app = create_app(settings, engine)
     async with app.router.lifespan_context(app):
         yield app
@@ -120,8 +119,6 @@ async def app(settings: Settings, engine: AsyncEngine) -> AsyncIterator[FastAPI]
 @pytest.fixture
 def key(engine: AsyncEngine) -> Callable[..., Awaitable[str]]:
     """Make API keys: ``await key("leads:read", "leads:write")`` → the token."""
-
-    from service.core.keys import create_key
 
     async def make(*scopes: str) -> str:
         async with transaction(engine) as connection:
@@ -138,3 +135,14 @@ async def client(app: FastAPI, key: Callable[..., Awaitable[str]]) -> AsyncItera
     transport = ASGITransport(app=app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="http://leads.test", headers=headers) as client:
         yield client
+
+
+@pytest.fixture
+def worker(app: FastAPI, engine: AsyncEngine) -> Callable[[], Awaitable[None]]:
+    """Let a worker run until it finds nothing more to do: ``await worker()``."""
+
+    async def run() -> None:
+        while any([await task.run() for task in tasks(engine)]):
+            pass
+
+    return run
