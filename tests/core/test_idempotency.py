@@ -186,3 +186,22 @@ async def test_old_answers_are_forgotten(api: AsyncClient, engine):
 
 async def test_other_methods_ignore_it(api: AsyncClient):
     assert "idempotency-replayed" not in (await api.get("/v1/notes", headers=keyed())).headers
+
+
+async def test_an_answer_kept_behind_our_back_wins(api: AsyncClient, knobs: Knobs, count, engine):
+    """The one moment the lock does not cover: it was taken after another's commit that the claim's statement did not see."""
+    await api.post("/v1/anything", json={}, headers=keyed("template"))
+    knobs.gate = asyncio.Event()
+    late = asyncio.create_task(api.post("/v1/notes", json=NOTE, headers=keyed()))
+    await knobs.started.wait()
+    async with transaction(engine) as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO idempotency_keys SELECT key_id, 'k-1', fingerprint, status, headers, body, created_at"
+                " FROM idempotency_keys"
+            )
+        )
+    knobs.gate.set()
+
+    assert ((await late).status_code, (await late).json()["code"]) == (409, "idempotency_in_progress")
+    assert await count() == 0

@@ -11,7 +11,8 @@ from fastapi import Depends, Header
 from service.core.errors import Invalid, ServiceError
 
 _TAG: Final = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_LIST: Final = re.compile(rf"\s*(?:,\s*)*{_TAG.pattern}(?:\s*,\s*(?:{_TAG.pattern})?)*\s*")
+# One element of a list: perhaps a tag, up to its comma or the end.
+_ELEMENT: Final = re.compile(rf"[ \t]*(?:{_TAG.pattern})?[ \t]*(?:,|$)")
 
 
 class PreconditionFailed(ServiceError):
@@ -45,9 +46,23 @@ def if_match(header: str | None) -> Precondition:
     """Return the precondition an ``If-Match`` header states, or raise `Invalid` when it is not a list of entity tags."""
     if header is None or header.strip() == "*":
         return Precondition()
-    if not _LIST.fullmatch(header):
+    tags = _listed(header)
+    if not tags:
         raise Invalid("header:If-Match", 'If-Match must be * or a list of ETags, each in double quotes, like "7"')
-    return Precondition(frozenset(tag for weak, tag in _TAG.findall(header) if not weak))
+    return Precondition(frozenset(tag for weak, tag in tags if not weak))
+
+
+def _listed(header: str) -> list[tuple[str | None, str]]:
+    """Return each tag of a list and its weakness mark; none at all when the list is malformed."""
+    tags, position = [], 0
+    while position < len(header):
+        element = _ELEMENT.match(header, position)
+        if element is None:
+            return []
+        position = element.end()
+        if element[2]:
+            tags.append((element[1], element[2]))
+    return tags
 
 
 def check_if_match(header: str | None, version: int) -> None:
