@@ -22,7 +22,7 @@ from service.stats import verify as stats_verify
 @click.command()
 def verify() -> None:
     """Replay every ledger and recount every figure; exit with 1 if anything does not hold. Changes nothing, runs beside the service."""
-    _report(load_settings(), _all_faults)
+    _report(load_settings(), all_faults)
 
 
 @click.group()
@@ -44,12 +44,8 @@ def rebuild() -> None:
 
 
 def _report(settings: Settings, faults_of: Callable[[AsyncConnection], Awaitable[list[str]]]) -> None:
-    async def run(url: str) -> list[str]:
-        async with _snapshot(url) as connection:
-            return await faults_of(connection)
-
     with database_address(settings) as url:
-        faults = asyncio.run(run(url))
+        faults = asyncio.run(faults_in(url, faults_of))
     for fault in faults:
         click.echo(fault)
     click.echo(f"{len(faults)} violations found." if faults else "Everything holds.")
@@ -68,10 +64,16 @@ async def _snapshot(url: str) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-async def _all_faults(connection: AsyncConnection) -> list[str]:
+async def all_faults(connection: AsyncConnection) -> list[str]:
     violations = [f"{found.rule} ({found.where})" async for found in leads_verify.verify(connection, now=now())]
     return violations + await _stats_faults(connection)
 
 
 async def _stats_faults(connection: AsyncConnection) -> list[str]:
     return [str(found) for found in await stats_verify.verify(connection)]
+
+
+async def faults_in(url: str, faults_of: Callable[[AsyncConnection], Awaitable[list[str]]] = all_faults) -> list[str]:
+    """Return what does not hold in a database, a sentence each."""
+    async with _snapshot(url) as connection:
+        return await faults_of(connection)
