@@ -23,6 +23,16 @@ _Value = TypeVar("_Value")
 
 _TAG_LIMIT: Final = 100
 _NAME_LIMIT: Final = 250
+_PLAIN: Final = (
+    "job_title",
+    "company_name",
+    "industry",
+    "company_size",
+    "region",
+    "channel",
+    "campaign",
+    "referred_by",
+)
 # Where a field stands in the body of POST /v1/leads, and the reason it gives the verdict.
 _FIELDS: Final = {
     "email": ("/email", "email_invalid"),
@@ -63,29 +73,20 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         one_line(submission.last_name, _NAME_LIMIT),
     )
     external_ids = _external_ids(found, submission.external_ids)
-    attributes = storable(submission.attributes) | found.notes if found.notes else storable(submission.attributes)
     cleaned = Submission(
         email=email,
         phone=phone,
         full_name=name.full,
         first_name=name.first,
         last_name=name.last,
-        job_title=one_line(submission.job_title),
-        company_name=one_line(submission.company_name),
         company_domain=domain or (domain_of_mailbox(email) if email else None),
-        industry=one_line(submission.industry),
-        company_size=one_line(submission.company_size),
         country=country,
-        region=one_line(submission.region),
-        channel=one_line(submission.channel),
-        campaign=one_line(submission.campaign),
         utm=_utm(submission.utm),
         external_ids=external_ids,
         consent=storable(submission.consent),
-        referred_by=one_line(submission.referred_by),
-        owner=one_line(submission.owner),
         tags=_tags(submission.tags),
-        attributes=attributes,
+        attributes=storable(submission.attributes) | found.notes,
+        **{name: one_line(getattr(submission, name)) for name in _PLAIN},
         occurred_at=_aware(submission.occurred_at),
         test=submission.test,
         delivery_id=submission.delivery_id,

@@ -10,6 +10,7 @@ TEXT_LIMIT: Final = 500
 _LONG_TEXT_LIMIT: Final = 10_000
 _DEPTH_LIMIT: Final = 32
 _INTEGER_LIMIT: Final = 1 << 63
+_LONGEST_NUMBER: Final = 4096
 # Zero-width joiners are invisible, yet Persian and Indic names are spelled with them.
 _KEPT_FORMATS: Final = "\u200c\u200d"
 
@@ -55,7 +56,7 @@ def storable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return _storable_text(value)
     if isinstance(value, int):
-        return value if abs(value) < _INTEGER_LIMIT else hex(value)
+        return value if abs(value) < _INTEGER_LIMIT else _long_number(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if depth >= _DEPTH_LIMIT:
@@ -65,6 +66,11 @@ def storable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [storable(item, depth + 1) for item in value]
     return _storable_text(str(value))
+
+
+def _long_number(value: int) -> str | None:
+    # Python itself refuses to write out a number of many thousands of digits.
+    return str(value) if value.bit_length() <= _LONGEST_NUMBER else None
 
 
 def _storable_text(text: str) -> str:

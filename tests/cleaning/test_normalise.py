@@ -160,6 +160,35 @@ def test_text_becomes_one_clean_line(raw: object, line: str | None) -> None:
     assert one_line(raw) == line
 
 
+def _nested(depth: int) -> list:
+    inner: list = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ({"a": "b\n\tc", "n": 1.5, "x": None, "t": True}, {"a": "b\n\tc", "n": 1.5, "x": None, "t": True}),
+        ({"a\x00": "b\x00c"}, {"a": "bc"}),
+        ({"a": "\ud83d\ude00 \udcff"}, {"a": " "}),
+        ({"a": float("nan"), "b": float("inf")}, {"a": None, "b": None}),
+        ({"a": 2**63, "b": 2**63 - 1}, {"a": "9223372036854775808", "b": 9223372036854775807}),
+        ({"a": 10**5000}, {"a": None}),
+        ({"a": (1, 2)}, {"a": [1, 2]}),
+        ({"a": datetime(2026, 11, 1, tzinfo=UTC)}, {"a": "2026-11-01 00:00:00+00:00"}),
+    ],
+)
+def test_attributes_become_storable(value: dict, kept: dict) -> None:
+    assert normalise(Submission(attributes=value)).submission.attributes == kept
+
+
+def test_attributes_nested_without_end_are_cut_off() -> None:
+    attributes = normalise(Submission(attributes={"a": _nested(5000)})).submission.attributes
+    assert orjson.loads(orjson.dumps(attributes)) == attributes
+
+
 _texts = (
     st.none()
     | st.text(max_size=40)

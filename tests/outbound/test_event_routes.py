@@ -128,3 +128,11 @@ async def test_the_scope_is_needed(client: AsyncClient, key: Callable[..., Await
     headers = {"Authorization": f"Bearer {await key('stats:read')}"}
     for path in ("/v1/events", f"/v1/events/{new_id()}", "/v1/event-types"):
         assert (await client.get(path, headers=headers)).status_code == 403
+
+
+async def test_the_feed_is_a_table_too(client: AsyncClient, publish: Publish) -> None:
+    event_id = await publish(data={"lead": {"email": "anna@firma.de"}})
+    answer = await client.get("/v1/events", headers={"Accept": "text/csv"})
+    header, row = answer.text.splitlines()
+    assert "data.lead.email" in header.split(",")
+    assert row.startswith(str(event_id))
