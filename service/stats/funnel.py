@@ -41,19 +41,21 @@ class MoveCount(NamedTuple):
 Figures = Mapping[tuple[str, str], int]
 """Counts by stage and part."""
 
+_FIGURES: Final = tuple((stage, part) for stage in RUNGS for part in FUNNEL_PARTS)
+
 
 @cache
-def _figures_of(cell: int, skips: Skips) -> tuple[tuple[str, str], ...]:
-    return tuple((stage, part) for stage in RUNGS for part in FUNNEL_PARTS if cell in cells_in(stage, part, skips))
+def _places_of(cell: int, skips: Skips) -> tuple[int, ...]:
+    return tuple(place for place, (stage, part) in enumerate(_FIGURES) if cell in cells_in(stage, part, skips))
 
 
 def add_up(counts: Iterable[tuple[int, int]], skips: Skips) -> Figures:
     """Return the figures of a group from its counts by cell."""
-    figures: Counter[tuple[str, str]] = Counter()
+    figures = [0] * len(_FIGURES)
     for cell, count in counts:
-        for figure in _figures_of(cell, skips):
-            figures[figure] += count
-    return figures
+        for place in _places_of(cell, skips):
+            figures[place] += count
+    return dict(zip(_FIGURES, figures, strict=True))
 
 
 def rate(numerator: int, denominator: int) -> dict[str, Any]:
@@ -70,12 +72,12 @@ def rate(numerator: int, denominator: int) -> dict[str, Any]:
 
 def cohort_groups(question: Question, counts: Iterable[CellCount]) -> list[dict[str, Any]]:
     """Return the groups of a cohort funnel, the largest first; a question without grouping has one group, be it empty."""
-    by_key: dict[Key, list[tuple[int, int]]] = defaultdict(list)
-    for count in counts:
-        by_key[count.key].append((count.cell, count.journeys))
+    by_key: dict[Key, Counter[int]] = defaultdict(Counter)
+    for _, key, cell, journeys in counts:
+        by_key[key][cell] += journeys
     if not question.group_by:
-        by_key.setdefault((), [])
-    groups = [cohort_group(question, key, add_up(cells, question.skips)) for key, cells in by_key.items()]
+        by_key.setdefault((), Counter())
+    groups = [cohort_group(question, key, add_up(cells.items(), question.skips)) for key, cells in by_key.items()]
     return sorted(groups, key=lambda group: (-group["entered"], order_of(tuple(group["key"].values()))))
 
 
@@ -86,13 +88,13 @@ def order_of(key: Key) -> tuple[tuple[bool, str], ...]:
 
 def cohort_group(question: Question, key: Key, figures: Figures) -> dict[str, Any]:
     """Return one group of a cohort funnel, in the form of `FunnelGroupOut`."""
-    addresses = Addresses.of(question, key, behind="funnel")
+    addresses = Addresses.of(question, key, behind="funnel").between(question.start, question.end)
     entered = figures[RUNGS[0], REACHED]
     stages: list[dict[str, Any]] = []
     for stage in RUNGS:
         reached = figures[stage, REACHED]
         links = {
-            part: addresses.at(stage, part, start=question.start, end=question.end)
+            part: addresses.at(stage, part)
             for part in FUNNEL_PARTS
             if part not in (REACHED, DECIDED) and figures[stage, part]
         }
@@ -106,7 +108,7 @@ def cohort_group(question: Question, key: Key, figures: Figures) -> dict[str, An
                 "skipped": figures[stage, SKIPPED],
                 "open": figures[stage, OPEN],
                 "churned": {category: figures[stage, f"{CHURNED}.{category}"] for category in CATEGORIES},
-                "leads": addresses.at(stage, REACHED, start=question.start, end=question.end),
+                "leads": addresses.at(stage, REACHED),
                 "links": links,
             }
         )
@@ -115,7 +117,7 @@ def cohort_group(question: Question, key: Key, figures: Figures) -> dict[str, An
         "entered": entered,
         "decided": rate(figures[LAST, REACHED], figures[LAST, DECIDED]),
         "stages": stages,
-        "leads": addresses.at(LAST, DECIDED, start=question.start, end=question.end),
+        "leads": addresses.at(LAST, DECIDED),
     }
 
 
@@ -160,14 +162,10 @@ def period_groups(question: Question, counts: Iterable[MoveCount]) -> list[dict[
 
 def period_group(question: Question, key: Key, figures: Figures) -> dict[str, Any]:
     """Return one group of a period funnel, in the form of `PeriodGroupOut`."""
-    addresses = Addresses.of(question, key, behind="period")
+    addresses = Addresses.of(question, key, behind="period").between(question.start, question.end)
 
     def of_stage(stage: str) -> dict[str, Any]:
-        links = {
-            part: addresses.at(stage, part, start=question.start, end=question.end)
-            for part in PERIOD_PARTS
-            if figures[stage, part]
-        }
+        links = {part: addresses.at(stage, part) for part in PERIOD_PARTS if figures[stage, part]}
         return {
             "stage": stage,
             "opening": figures[stage, "opening"],
@@ -175,7 +173,7 @@ def period_group(question: Question, key: Key, figures: Figures) -> dict[str, An
             "out": figures[stage, "out"],
             "closing": figures[stage, "closing"],
             "step": rate(figures[stage, "next"], figures[stage, "out"]) if onward(stage, question.skips) else None,
-            "leads": addresses.at(stage, "in", start=question.start, end=question.end),
+            "leads": addresses.at(stage, "in"),
             "links": links,
         }
 

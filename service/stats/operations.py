@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,7 @@ from service.stats.calendars import Interval, boundaries, bucket_start
 from service.stats.definitions import BEGINNING
 from service.stats.funnel import CellCount, MoveCount, cohort_groups, period_groups
 from service.stats.question import Question, definition
-from service.stats.schemas import FunnelOut, FunnelQuery, TrendOut, TrendQuery
+from service.stats.schemas import FunnelQuery, TrendQuery
 from service.stats.store.counts import cohort_counts, first_bucket, move_counts
 from service.stats.trend import entries, progress, trend_groups
 from service.stats.wording import funnel_text, trend_text
@@ -26,8 +26,8 @@ MAX_BUCKETS: Final = 2_000
 Count = TypeVar("Count", CellCount, MoveCount)
 
 
-async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: datetime) -> FunnelOut:
-    """Answer how far journeys came (cohort mode), or what happened to each stage in the interval (period mode)."""
+async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `FunnelOut`, how far journeys came (cohort mode) or what happened to each stage in the interval (period mode)."""
     question = question_of(query, mode=query.mode, now=now)
     bounds = (question.low, question.high)
     if question.mode == "cohort":
@@ -39,11 +39,13 @@ async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: dateti
         )
         groups, totals = period_groups(question, moves), period_groups(_ungrouped(question), all_moves)
     described = definition(question, funnel_text(question))
-    return FunnelOut.model_validate({"definition": described, "groups": groups, "totals": totals[0]})
+    return {"definition": described, "groups": groups, "totals": totals[0]}
 
 
-async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime) -> TrendOut:
-    """Answer how often each stage was entered in each bucket (period mode), or how far those came that started in it (cohort mode)."""
+async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `TrendOut`, how often each stage was entered in each bucket (period mode), or how far those came that
+    started in it (cohort mode).
+    """
     question = question_of(query, mode=query.mode, now=now)
     bounds = await _bounds(connection, question, query.interval)
     # What nobody named an end for may be counted in the coarsest buckets there are: nothing lies behind it.
@@ -60,7 +62,7 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
         series, totals = entries(moves), entries(all_moves)
     described = definition(question, trend_text(question, query.interval)) | {"interval": query.interval}
     groups, whole = trend_groups(question, bounds, series), trend_groups(_ungrouped(question), bounds, totals)
-    return TrendOut.model_validate({"definition": described, "groups": groups, "totals": whole[0]})
+    return {"definition": described, "groups": groups, "totals": whole[0]}
 
 
 async def _with_totals(

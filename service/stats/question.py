@@ -111,10 +111,14 @@ class Addresses:
             pairs.append(("known_at", instant(question.known_at)))
         return cls("/v1/leads?" + urlencode(pairs + _narrowed(question, key), quote_via=quote, safe=":"))
 
-    def at(self, stage: str, part: str, *, start: datetime | None, end: datetime) -> str:
-        """Return the address of one figure: a part of a stage, in ``[start, end)``."""
+    def between(self, start: datetime | None, end: datetime) -> Addresses:
+        """Return the addresses of the figures of ``[start, end)``."""
         since = f"&from={instant(start)}" if start else ""
-        return f"{self.prefix}{since}&to={instant(end)}&stage={stage}&part={part}"
+        return Addresses(f"{self.prefix}{since}&to={instant(end)}")
+
+    def at(self, stage: str, part: str) -> str:
+        """Return the address of one figure: a part of a stage."""
+        return f"{self.prefix}&stage={stage}&part={part}"
 
 
 def _narrowed(question: Question, key: Key) -> list[tuple[str, str]]:

@@ -51,7 +51,8 @@ def trend_group(question: Question, bounds: Sequence[datetime], key: Key, series
 
     def of_bucket(number: int, start: datetime, end: datetime) -> dict[str, Any]:
         counts = {stage: series.get((stage, number), 0) for stage in stages}
-        leads = {stage: addresses.at(stage, part, start=start, end=end) for stage, count in counts.items() if count}
+        inside = addresses.between(start, end)
+        leads = {stage: inside.at(stage, part) for stage, count in counts.items() if count}
         return {"from": start, "to": end, "counts": counts, "leads": leads}
 
     return {

@@ -18,7 +18,7 @@ from service.lifecycle.ledger import Journey
 from service.stats import operations
 from service.stats.drilldown import behind_figure
 from service.stats.fold import fold
-from service.stats.schemas import FunnelQuery, TrendQuery
+from service.stats.schemas import FunnelOut, FunnelQuery, TrendOut, TrendQuery
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RUNGS = ("acquired", "cleaned", "nurtured", "opportunity", "won")
@@ -61,7 +61,9 @@ async def check_addresses(connection: AsyncConnection, answer: dict[str, Any]) -
 
 async def asked(connection: AsyncConnection, **parameters: Any) -> dict[str, Any]:
     query = FunnelQuery.model_validate(parameters)
-    return (await operations.funnel(connection, query, now=NOW)).model_dump(by_alias=True)
+    answer = await operations.funnel(connection, query, now=NOW)
+    FunnelOut.model_validate(answer, strict=True)
+    return answer
 
 
 # The plain recount: a journey's milestones, and no cells.
@@ -291,7 +293,8 @@ async def test_a_trend_is_the_funnel_bucket_by_bucket(engine: AsyncEngine, world
     async with transaction(engine) as connection:
         for case in TRENDS:
             query = TrendQuery.model_validate(case)
-            answer = (await operations.trend(connection, query, now=NOW)).model_dump(by_alias=True)
+            answer = await operations.trend(connection, query, now=NOW)
+            TrendOut.model_validate(answer, strict=True)
             buckets = answer["totals"]["buckets"]
             assert all(one["to"] == other["from"] for one, other in itertools.pairwise(buckets))
             assert buckets[-1]["to"] == answer["definition"]["to"]
@@ -325,6 +328,6 @@ async def test_an_empty_database_has_an_empty_funnel_and_no_trend(engine: AsyncE
         }
         assert (await asked(connection, group_by=["channel"]))["groups"] == []
         trend = await operations.trend(connection, TrendQuery(), now=NOW)
-        assert trend.totals.buckets == []
+        assert trend["totals"]["buckets"] == []
         trend = await operations.trend(connection, TrendQuery(from_="2026-11-01", to="2026-11-04"), now=NOW)
-        assert [bucket.counts["won"] for bucket in trend.totals.buckets] == [0, 0, 0]
+        assert [bucket["counts"]["won"] for bucket in trend["totals"]["buckets"]] == [0, 0, 0]

@@ -46,7 +46,9 @@ class Dimensions:
     def __init__(self, shape: Shape, journey: FromClause) -> None:
         self._shape = shape
         self._journey = journey
-        self._tags = func.unnest(leads.c.tags).table_valued(column("tag", Text)).lateral("tagged").render_derived()
+        self._tags = (
+            func.unnest(leads.c.tags).table_valued(column("tag", Text), name="tagged").render_derived().lateral()
+        )
 
     def column(self, dimension: Dimension) -> ColumnElement[Any]:
         """Return what holds a dimension's value."""
