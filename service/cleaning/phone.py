@@ -59,24 +59,22 @@ def clean_phone(raw: str, regions: tuple[str, ...] = ()) -> Phone:
 
 def _clean_one(text: str, regions: tuple[str, ...], others: str | None) -> Phone:
     international = _INTERNATIONAL_PREFIX.sub("+", text, count=1)
-    if "+" in international:
-        number, assigned = _with_country_code(international), True
-        if not phonenumbers.is_possible_number(number):
-            raise Unusable("has too few or too many digits for its country code")
-        assigned = phonenumbers.is_valid_number(number)
-    else:
-        number, assigned = _national(international, regions), True
+    explicit = "+" in international
+    number = _with_country_code(international) if explicit else _national(international, regions)
     if len(set(str(number.national_number))) == 1:
         raise Unusable("repeats one digit: it looks like a placeholder")
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    return Phone(e164, number.extension, others, assigned)
+    return Phone(e164, number.extension, others, assigned=not explicit or phonenumbers.is_valid_number(number))
 
 
 def _with_country_code(text: str) -> PhoneNumber:
     try:
-        return phonenumbers.parse(text, None)
+        number = phonenumbers.parse(text, None)
     except NumberParseException as fault:
         raise Unusable(_EXPLANATIONS.get(fault.error_type, "is not a phone number")) from None
+    if not phonenumbers.is_possible_number(number):
+        raise Unusable("has too few or too many digits for its country code")
+    return number
 
 
 def _national(text: str, regions: tuple[str, ...]) -> PhoneNumber:
