@@ -26,6 +26,7 @@ def install_intake(app: FastAPI) -> None:
 
     ``app.state.reception`` must be a `Reception` when the first request comes; stop it when the application stops.
     """
+    known = len(app.router.routes)
     for path, suffix in _PATHS:
         endpoint = _by_url_secret if suffix else _by_channel
         deliver: dict[str, Any] = {"status_code": 202, "responses": {200: _OWN_FORM, "default": openapi.PROBLEM}}
@@ -49,6 +50,8 @@ def install_intake(app: FastAPI) -> None:
                 "Answer a vendor's handshake",
                 responses={"default": openapi.PROBLEM},
             )
+    # FastAPI has added its own pages before us.
+    app.router.routes[:] = app.router.routes[known:] + app.router.routes[:known]
 
 
 def _add(app: FastAPI, method: str, path: str, endpoint: Any, name: str, summary: str, **options: Any) -> None:
