@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -24,8 +22,8 @@ from service.intake import routes as intake
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
 from service.intake.webhooks import install_intake
-from service.intake.webhooks import install_intake
 from service.leads import lifecycle_routes as lifecycle
+from service.leads import reading_routes as reading
 from service.leads import routes as leads
 from service.lifecycle.errors import LifecycleError
 from service.outbound import routes as outbound
@@ -36,7 +34,15 @@ from service.stats.fold import fold
 _DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
 ledger that remembers everything with both its times, and statistics that are exact, explained and instant."""
 
-_ROUTERS: Final = (leads.router, lifecycle.router, intake.router, outbound.router, stats.router, health.router)
+_ROUTERS: Final = (
+    leads.router,
+    reading.router,
+    lifecycle.router,
+    intake.router,
+    outbound.router,
+    stats.router,
+    health.router,
+)
 
 
 def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI:
@@ -76,10 +82,7 @@ async def run_worker(settings: Settings) -> None:
     logs.set_up(settings)
     engine = create_engine(_address(settings), pool_size=settings.database_pool)
     try:
-        worker = Worker(engine, tasks(engine))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-        await worker.run()
+        await Worker(engine, settings, tasks(engine)).run()
     finally:
         await engine.dispose()
 

@@ -26,7 +26,9 @@ _BATCH = 250
 
 
 @click.command()
-@click.option("--leads", "count", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="How many leads.")
+@click.option(
+    "--leads", "count", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="How many leads."
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed tells another story.")
 def demo(count: int, seed: int) -> None:
     """Fill the database with a made-up business: two years, six channels, all seven stages."""

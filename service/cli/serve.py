@@ -55,7 +55,9 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address, family=family, backlog=2048)
     except OSError as fault:
-        message = f"cannot listen on {host}:{port} ({os.strerror(fault.errno or 0)}); LEADS_HOST and LEADS_PORT say where"
+        message = (
+            f"cannot listen on {host}:{port} ({os.strerror(fault.errno or 0)}); LEADS_HOST and LEADS_PORT say where"
+        )
         raise click.ClickException(message) from None
     return listener
 

@@ -39,10 +39,87 @@ SOURCES: Final = (
     Source("partner", 8, ("referral",), 0.96, 0.74, 0.58, 0.44),
 )
 
-_FIRST = "Ada Bela Chen Dana Emil Farah Goran Hana Igor Jing Kofi Lea Mika Nora Omar Petra Quentin Rosa Sami Tove Uma Viktor Wen Yara Zoe".split()
-_LAST = "Arendt Bauer Costa Duarte Eriksen Fischer Garcia Haas Ivanova Jansen Kaya Li Moreau Novak Okafor Petit Rossi Sato Tanaka Weber Xu Young".split()
-_NOUN = "Amber Beacon Cobalt Delta Ember Fathom Granite Harbor Indigo Juniper Kestrel Lumen Meridian Nimbus Orchard Pioneer".split()
-_KIND = "Robotics Logistics Foods Medical Energy Software Plastics Mobility Optics Packaging".split()
+_FIRST = [
+    "Ada",
+    "Bela",
+    "Chen",
+    "Dana",
+    "Emil",
+    "Farah",
+    "Goran",
+    "Hana",
+    "Igor",
+    "Jing",
+    "Kofi",
+    "Lea",
+    "Mika",
+    "Nora",
+    "Omar",
+    "Petra",
+    "Quentin",
+    "Rosa",
+    "Sami",
+    "Tove",
+    "Uma",
+    "Viktor",
+    "Wen",
+    "Yara",
+    "Zoe",
+]
+_LAST = [
+    "Arendt",
+    "Bauer",
+    "Costa",
+    "Duarte",
+    "Eriksen",
+    "Fischer",
+    "Garcia",
+    "Haas",
+    "Ivanova",
+    "Jansen",
+    "Kaya",
+    "Li",
+    "Moreau",
+    "Novak",
+    "Okafor",
+    "Petit",
+    "Rossi",
+    "Sato",
+    "Tanaka",
+    "Weber",
+    "Xu",
+    "Young",
+]
+_NOUN = [
+    "Amber",
+    "Beacon",
+    "Cobalt",
+    "Delta",
+    "Ember",
+    "Fathom",
+    "Granite",
+    "Harbor",
+    "Indigo",
+    "Juniper",
+    "Kestrel",
+    "Lumen",
+    "Meridian",
+    "Nimbus",
+    "Orchard",
+    "Pioneer",
+]
+_KIND = [
+    "Robotics",
+    "Logistics",
+    "Foods",
+    "Medical",
+    "Energy",
+    "Software",
+    "Plastics",
+    "Mobility",
+    "Optics",
+    "Packaging",
+]
 _INDUSTRIES = ("manufacturing", "logistics", "food", "healthcare", "energy", "software")
 _SIZES = ("1-10", "11-50", "51-200", "201-1000", "1000+")
 _COUNTRIES = ("DE", "DE", "DE", "AT", "CH", "FR", "NL", "PL", "GB", "US", "CN", "JP")
@@ -107,7 +184,9 @@ def _fate(dice: Random, source: Source, start: datetime, until: datetime) -> Ite
         at += timedelta(days=dice.lognormvariate(*_PACE[step.event]))
         if at >= until:
             return
-        money = {"amount": amount, "currency": "EUR"} if step.event in {Event.WIN, Event.QUALIFY, Event.REPURCHASE} else {}
+        money = (
+            {"amount": amount, "currency": "EUR"} if step.event in {Event.WIN, Event.QUALIFY, Event.REPURCHASE} else {}
+        )
         yield Step(
             event=step.event,
             occurred_at=at,

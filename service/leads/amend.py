@@ -28,21 +28,26 @@ def flatten(given: Mapping[str, Any]) -> dict[str, Any]:
     if "company" in given:
         company = given["company"]
         patch |= (
-            dict.fromkeys(COMPANY.values()) if company is None else {COMPANY[name]: value for name, value in company.items()}
+            dict.fromkeys(COMPANY.values())
+            if company is None
+            else {COMPANY[name]: value for name, value in company.items()}
         )
     return patch
 
 
 def clean_patch(patch: Patch) -> dict[str, Any]:
     """Return the patch with its contact points, names and country normalised; raises `Invalid` naming what cannot be used."""
-    fields = {name: value for name, value in patch.items() if name in Submission.__dataclass_fields__ and value is not None}
+    fields = {
+        name: value for name, value in patch.items() if name in Submission.__dataclass_fields__ and value is not None
+    }
     for name in _NESTED:
         fields.pop(name, None)
     fields["tags"] = tuple(fields.get("tags", ()))
     cleaned = normalise(Submission(**fields))
     refuse_faults(cleaned)
     return {
-        name: getattr(cleaned.submission, name) if name in fields and name != "tags" else value for name, value in patch.items()
+        name: getattr(cleaned.submission, name) if name in fields and name != "tags" else value
+        for name, value in patch.items()
     }
 
 
@@ -115,7 +120,13 @@ def _merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
 
 def _judge_again(row: dict[str, Any]) -> list[str]:
     cleaned = normalise(
-        Submission(email=row["email"], phone=row["phone"], country=row["country"], external_ids=row["external_ids"], test=row["test"])
+        Submission(
+            email=row["email"],
+            phone=row["phone"],
+            country=row["country"],
+            external_ids=row["external_ids"],
+            test=row["test"],
+        )
     )
     if cleaned.verdict == row["verdict"]:
         return []

@@ -92,7 +92,7 @@ class Book:
 
     def _record(self, entry: Entry, transition: Transition, *, left: Journey | None) -> dict[str, Any]:
         journey = entry.life.journey
-        assert journey is not None  # noqa: S101  every transition belongs to a journey
+        assert journey is not None
         row = self._ledger_row(entry, transition)
         self._rows["transitions"].append(row)
         self._journeys[entry.id, journey.number] = (entry, journey)
@@ -162,7 +162,9 @@ class Book:
             )
         )
 
-    async def correct(self, entry: Entry, *, old: Sequence[Mapping[str, Any]], new: Replayed, from_sequence: int, reason: str) -> UUID:
+    async def correct(
+        self, entry: Entry, *, old: Sequence[Mapping[str, Any]], new: Replayed, from_sequence: int, reason: str
+    ) -> UUID:
         """Replace a ledger's tail: the old rows stay, superseded; journeys, statistics and the lead's row follow the new ones."""
         correction_id = new_id()
         before = {row["number"]: journey_of(row) for row in await store.read_journeys(self.connection, entry.id)}
@@ -283,5 +285,3 @@ def _journey_row(entry: Entry, journey: Journey) -> dict[str, Any]:
         "cell": journey_cell(journey),
         "counted": not entry.row["test"],
     }
-
-

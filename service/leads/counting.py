@@ -48,7 +48,9 @@ def journey_cell(journey: Journey) -> int:
 
 def cohort_key(journey: Journey) -> CohortKey:
     """Return where a journey is counted as it stands."""
-    return CohortKey(quarter(journey.started_at), journey.channel, journey.campaign, journey.entry_stage, journey_cell(journey))
+    return CohortKey(
+        quarter(journey.started_at), journey.channel, journey.campaign, journey.entry_stage, journey_cell(journey)
+    )
 
 
 class Deltas:

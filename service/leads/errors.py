@@ -59,4 +59,3 @@ class NoIdentity(Invalid):
 
     def __init__(self) -> None:
         super().__init__("", "a lead needs an email, a phone or an external id")
-

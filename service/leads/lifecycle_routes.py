@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.core.clock import now
 from service.core.http.answers import json_answer
-from service.core.http.auth import Caller, require
+from service.core.http.auth import require
 from service.core.http.routing import Connection, ReadConnection, ServiceRoute
 from service.leads.reason_codes import add_reason, all_reasons
 from service.leads.schemas import ReasonCreate
@@ -86,8 +86,14 @@ def _events() -> list[dict[str, Any]]:
     ]
 
 
-@router.get("", operation_id="read_lifecycle", summary="Read the state machine", response_model=LifecycleOut)
-async def read_lifecycle(connection: ReadConnection, caller: Annotated[Caller, require("leads:read")]) -> Response:
+@router.get(
+    "",
+    operation_id="read_lifecycle",
+    summary="Read the state machine",
+    response_model=LifecycleOut,
+    dependencies=[require("leads:read")],
+)
+async def read_lifecycle(connection: ReadConnection) -> Response:
     """Stages, events, needs, reasons, and a Mermaid diagram."""
     machine = {
         "stages": list(Stage),
@@ -100,7 +106,14 @@ async def read_lifecycle(connection: ReadConnection, caller: Annotated[Caller, r
     return json_answer(machine | {"reasons": await all_reasons(connection)})
 
 
-@router.post("/reasons", operation_id="create_reason", summary="Add a reason code", status_code=201, response_model=ReasonOut)
-async def create_reason(body: ReasonCreate, connection: Connection, caller: Annotated[Caller, require("admin")]) -> Response:
+@router.post(
+    "/reasons",
+    operation_id="create_reason",
+    summary="Add a reason code",
+    status_code=201,
+    response_model=ReasonOut,
+    dependencies=[require("admin")],
+)
+async def create_reason(body: ReasonCreate, connection: Connection) -> Response:
     """For churn and recycle; its category decides where statistics count it."""
     return json_answer(await add_reason(connection, **body.model_dump(), now=now()), status=201)

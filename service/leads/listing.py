@@ -26,7 +26,14 @@ from service.stats.drilldown import behind_figure
 
 Values = Annotated[list[str], Field(max_length=100)]
 Sort = Literal[
-    "created_at", "-created_at", "acquired_at", "-acquired_at", "stage_entered_at", "-stage_entered_at", "score", "-score"
+    "created_at",
+    "-created_at",
+    "acquired_at",
+    "-acquired_at",
+    "stage_entered_at",
+    "-stage_entered_at",
+    "score",
+    "-score",
 ]
 _KINDS: Final[dict[str, type]] = {"id": UUID, "acquired_at": datetime, "stage_entered_at": datetime, "score": int}
 _PAGING: Final = frozenset({"limit", "cursor", "count"})
@@ -54,11 +61,22 @@ class LeadQuery(BaseModel):
     acquired_from: Instant | None = None
     acquired_to: Annotated[Instant, Field(description="Itself not included")] | None = None
     stage_since_before: Annotated[Instant, Field(description="In their stage since before this instant")] | None = None
-    q: Annotated[str, Field(min_length=1, max_length=200, description="Words, or their beginnings, of name, e-mail and company")] | None = None
-    behind: Annotated[
-        str,
-        Field(description="List what a figure of the statistics counts; statistics answer with such addresses. Takes their parameters"),
-    ] | None = None
+    q: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=200, description="Words, or their beginnings, of name, e-mail and company"),
+        ]
+        | None
+    ) = None
+    behind: (
+        Annotated[
+            str,
+            Field(
+                description="List what a figure of the statistics counts; statistics answer with such addresses. Takes their parameters"
+            ),
+        ]
+        | None
+    ) = None
     sort: Sort = "-created_at"
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=2000)] | None = None
@@ -89,7 +107,9 @@ def answer(request: Request, query: LeadQuery, page: Listed) -> Response:
     """Return the page as JSON, with the address of the next one in ``Link`` too."""
     paging = PageQuery(query.limit, query.cursor)
     response = Response()
-    body = paginate(page.rows, request=request, response=response, paging=paging, filters=_filters(request), key=page.key)
+    body = paginate(
+        page.rows, request=request, response=response, paging=paging, filters=_filters(request), key=page.key
+    )
     body["data"] = [lead_out(row) | _counted(row) for row in body["data"]]
     if page.total is not None:
         body["total"] = page.total

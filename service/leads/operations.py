@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -37,14 +37,16 @@ class Writer:
 
     actor: str
     now: datetime
-    precondition: Precondition = Precondition()
+    precondition: Precondition = field(default_factory=Precondition)
 
 
 def submission_of(given: Mapping[str, Any]) -> Cleaned:
     """Return a request body, as given, as a cleaned submission; raises `Invalid` naming what cannot be used."""
     flat = {name: value for name, value in flatten(given).items() if name not in _NOT_SUBMITTED and value is not None}
     flat["tags"] = tuple(flat.get("tags", ()))
-    flat["external_ids"] = {system: value for system, value in flat.get("external_ids", {}).items() if value is not None}
+    flat["external_ids"] = {
+        system: value for system, value in flat.get("external_ids", {}).items() if value is not None
+    }
     cleaned = normalise(Submission(**flat))
     refuse_faults(cleaned)
     return cleaned
@@ -54,7 +56,9 @@ async def create_leads(
     connection: AsyncConnection, bodies: Sequence[LeadCreate], writer: Writer
 ) -> list[dict[str, Any] | Exception]:
     """Create or match a lead for each body: the lead with ``matched_by`` and ``conflicts``, or the error of that item alone."""
-    outcomes: list[Cleaned | Exception] = [_attempt(submission_of, body.model_dump(exclude_unset=True)) for body in bodies]
+    outcomes: list[Cleaned | Exception] = [
+        _attempt(submission_of, body.model_dump(exclude_unset=True)) for body in bodies
+    ]
     good = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Cleaned)]
     book = Book(connection, now=writer.now, actor=writer.actor)
     taken = await take_into(book, [outcome for outcome in outcomes if isinstance(outcome, Cleaned)], via="api")
@@ -78,7 +82,11 @@ def _taken_out(book: Book, one: TakenIn) -> dict[str, Any] | Exception:
     if one.error is not None:
         return one.error
     entry = book.entries[one.lead_id]  # type: ignore[index]  # only a refused submission has no lead
-    return lead_out(entry.row) | {"matched_by": one.matched_by, "conflicts": one.conflicts, "created": one.result == "created"}
+    return lead_out(entry.row) | {
+        "matched_by": one.matched_by,
+        "conflicts": one.conflicts,
+        "created": one.result == "created",
+    }
 
 
 async def upsert_lead(
@@ -137,9 +145,7 @@ def _need_currency(given: Mapping[str, Any], known: str | None) -> None:
         raise Invalid("/currency", "an amount needs its currency (ISO 4217)")
 
 
-async def steps_of(
-    connection: AsyncConnection, bodies: Sequence[TransitionCreate]
-) -> list[Step]:
+async def steps_of(connection: AsyncConnection, bodies: Sequence[TransitionCreate]) -> list[Step]:
     """Return request bodies as steps for the machine; raises `UnknownReason`."""
     categories = await categories_of(connection, {body.reason for body in bodies if body.reason is not None})
     return [_step(body, categories) for body in bodies]
@@ -162,7 +168,8 @@ def _step(body: TransitionCreate, categories: Mapping[str, str]) -> Step:
 
 def _completed(step: Step, row: Mapping[str, Any], source: Mapping[str, Any] | None = None) -> Step:
     """Fill in what a step leaves open: the lead's currency, and the channel and campaign of ``source`` (else the lead's acquiring ones)
-    for a journey that names none."""
+    for a journey that names none.
+    """
     _need_currency({"amount": step.amount, "currency": step.currency}, row["currency"])
     if step.event not in STARTS_JOURNEY:
         return replace(step, currency=_currency(step, row), channel=None, campaign=None)
@@ -170,7 +177,10 @@ def _completed(step: Step, row: Mapping[str, Any], source: Mapping[str, Any] | N
         return replace(step, currency=_currency(step, row))
     came_from = source or row
     return replace(
-        step, currency=_currency(step, row), channel=came_from["channel"], campaign=step.campaign or came_from["campaign"]
+        step,
+        currency=_currency(step, row),
+        channel=came_from["channel"],
+        campaign=step.campaign or came_from["campaign"],
     )
 
 
@@ -178,7 +188,9 @@ def _currency(step: Step, row: Mapping[str, Any]) -> str | None:
     return step.currency or (row["currency"] if step.amount is not None else None)
 
 
-async def move_lead(connection: AsyncConnection, lead_id: UUID, body: TransitionCreate, writer: Writer) -> dict[str, Any]:
+async def move_lead(
+    connection: AsyncConnection, lead_id: UUID, body: TransitionCreate, writer: Writer
+) -> dict[str, Any]:
     """Move a lead by one event; returns the ledger's new row with the lead after it."""
     step = (await steps_of(connection, [body]))[0]
     book = Book(connection, now=writer.now, actor=writer.actor)
@@ -192,7 +204,12 @@ async def move_lead(connection: AsyncConnection, lead_id: UUID, body: Transition
 
 def _touch_if_new_journey(book: Book, entry: Entry, row: Mapping[str, Any], body: TransitionCreate) -> None:
     if body.channel is not None and row["channel"] is not None:
-        touchpoint = {"channel": body.channel, "campaign": body.campaign, "utm": {}, "via": "transition"}
+        touchpoint: dict[str, Any] = {
+            "channel": body.channel,
+            "campaign": body.campaign,
+            "utm": {},
+            "via": "transition",
+        }
         book.touch(entry, touchpoint | {"matched_by": [], "delivery_id": None, "occurred_at": row["occurred_at"]})
 
 
@@ -209,7 +226,7 @@ async def move_leads(
             step = (await steps_of(connection, [item]))[0]
             entry = book.entries.get(lead_id) if lead_id else None
             if entry is None:
-                raise LeadNotFound("there is no such lead")  # noqa: TRY301  one handler for every way an item can fail
+                raise LeadNotFound("there is no such lead")
             refuse_gone(entry.row)
             row = book.move(entry, _completed(step, entry.row))
             _touch_if_new_journey(book, entry, row, item)
@@ -223,7 +240,9 @@ async def move_leads(
 async def _named_leads(connection: AsyncConnection, items: Sequence[TransitionItem]) -> list[UUID | None]:
     named = [_identity_of(item) for item in items]
     owned = await store.owners(connection, [identity for identity in named if identity]) if any(named) else {}
-    return [item.lead_id or (owned.get(identity) if identity else None) for item, identity in zip(items, named, strict=True)]
+    return [
+        item.lead_id or (owned.get(identity) if identity else None) for item, identity in zip(items, named, strict=True)
+    ]
 
 
 def _identity_of(item: TransitionItem) -> Identity | None:
@@ -233,7 +252,9 @@ def _identity_of(item: TransitionItem) -> Identity | None:
     return Identity(f"external:{system}", value)
 
 
-async def try_move(connection: AsyncConnection, lead_id: UUID, body: TransitionCreate, writer: Writer) -> dict[str, Any]:
+async def try_move(
+    connection: AsyncConnection, lead_id: UUID, body: TransitionCreate, writer: Writer
+) -> dict[str, Any]:
     """Say what a transition would do, and do nothing; raises the same refusals."""
     step = (await steps_of(connection, [body]))[0]
     book = Book(connection, now=writer.now, actor=writer.actor)
@@ -244,7 +265,9 @@ async def try_move(connection: AsyncConnection, lead_id: UUID, body: TransitionC
     return {"dry_run": True, "transition": trial_out(transition), "allowed_after": allowed(trial)}
 
 
-async def correct_lead(connection: AsyncConnection, lead_id: UUID, body: CorrectionCreate, writer: Writer) -> dict[str, Any]:
+async def correct_lead(
+    connection: AsyncConnection, lead_id: UUID, body: CorrectionCreate, writer: Writer
+) -> dict[str, Any]:
     """Replace the tail of a lead's ledger; the whole corrected ledger is run through the machine first.
 
     Raises `LedgerInvalid`, which names the step at fault, and changes nothing then.

@@ -137,5 +137,16 @@ def journey_out(row: Row) -> dict[str, Any]:
 
 def touchpoint_out(row: Row) -> dict[str, Any]:
     """Return a touchpoint as the API shows it."""
-    names = ("id", "journey", "channel", "campaign", "utm", "via", "matched_by", "delivery_id", "occurred_at", "recorded_at")
+    names = (
+        "id",
+        "journey",
+        "channel",
+        "campaign",
+        "utm",
+        "via",
+        "matched_by",
+        "delivery_id",
+        "occurred_at",
+        "recorded_at",
+    )
     return {name: row[name] for name in names}

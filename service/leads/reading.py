@@ -91,7 +91,10 @@ async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str,
     """Return transitions (superseded ones too), touchpoints, corrections and changed fields, oldest first."""
     await find_lead(connection, lead_id)
     items = [
-        *(_item("transition", row, transition_out(row)) for row in await store.read_ledger(connection, lead_id, superseded=True)),
+        *(
+            _item("transition", row, transition_out(row))
+            for row in await store.read_ledger(connection, lead_id, superseded=True)
+        ),
         *(_item("touchpoint", row, touchpoint_out(row)) for row in await store.read_touchpoints(connection, lead_id)),
         *(_correction(row) for row in await store.read_corrections(connection, lead_id)),
         *(_item("change", row, {"changed": row["changed"]}) for row in await read_changes(connection, lead_id)),

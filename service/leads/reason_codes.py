@@ -28,7 +28,9 @@ async def categories_of(connection: AsyncConnection, codes: set[str]) -> dict[st
 
 async def all_reasons(connection: AsyncConnection) -> list[dict[str, Any]]:
     """Return every reason code: ``code, category, label, built_in``."""
-    built_in = [{"code": code, "category": category, "label": None, "built_in": True} for code, category in CATALOGUE.items()]
+    built_in = [
+        {"code": code, "category": category, "label": None, "built_in": True} for code, category in CATALOGUE.items()
+    ]
     own = [
         {"code": row["code"], "category": row["category"], "label": row["label"], "built_in": False}
         for row in await store.read_reasons(connection)
@@ -36,7 +38,9 @@ async def all_reasons(connection: AsyncConnection) -> list[dict[str, Any]]:
     return built_in + own
 
 
-async def add_reason(connection: AsyncConnection, *, code: str, category: str, label: str | None, now: datetime) -> dict[str, Any]:
+async def add_reason(
+    connection: AsyncConnection, *, code: str, category: str, label: str | None, now: datetime
+) -> dict[str, Any]:
     """Add a reason code; raises `Conflict` if it exists."""
     row = {"code": code, "category": category, "label": label, "created_at": now}
     if code in CATALOGUE or not await store.add_reason(connection, row):

@@ -1,4 +1,4 @@
-"""Leads over HTTP."""
+"""Writing leads over HTTP; `reading_routes` reads them."""
 
 from __future__ import annotations
 
@@ -12,35 +12,27 @@ from service.core.clock import now
 from service.core.http.answers import json_answer
 from service.core.http.auth import Caller, require
 from service.core.http.etags import IfMatch, strong
-from service.core.http.routing import Connection, ReadConnection, ServiceRoute
-from service.leads import batches, listing, operations, reading
+from service.core.http.routing import Connection, ServiceRoute
+from service.leads import batches, operations, reading
 from service.leads.operations import Writer
 from service.leads.schemas import (
-    AllowedEvent,
     CorrectionCreate,
     CorrectionOut,
-    JourneyOut,
     LeadBatchOut,
     LeadCreate,
-    LeadListOut,
     LeadOut,
     LeadPatch,
     LeadTakenOut,
     LeadUpsert,
-    TimelineItem,
-    TouchpointOut,
     TransitionBatchOut,
     TransitionCreate,
     TransitionDoneOut,
     TransitionItem,
-    TransitionOut,
     TrialOut,
 )
-from service.leads.schemas import Instant as InstantIn
 
 router = APIRouter(prefix="/v1", route_class=ServiceRoute, tags=["leads"])
 
-Reader = Annotated[Caller, require("leads:read")]
 Editor = Annotated[Caller, require("leads:write")]
 
 
@@ -64,7 +56,9 @@ def _lead(lead: dict[str, Any], *, status: int = 200) -> Response:
     summary="Create a lead, or match the one with the same identity",
     status_code=201,
     response_model=LeadTakenOut,
-    responses={200: {"model": LeadTakenOut, "description": "Matched: a touchpoint was added, what was missing was filled in"}},
+    responses={
+        200: {"model": LeadTakenOut, "description": "Matched: a touchpoint was added, what was missing was filled in"}
+    },
 )
 async def create_lead(body: LeadCreate, connection: Connection, by: By) -> Response:
     """Match by external id, e-mail or phone; nothing that is known of a matched lead is overwritten."""
@@ -88,19 +82,9 @@ async def create_leads(request: Request, connection: Connection, by: By) -> Resp
     return batches.batch_answer(request, batches.merge(checked, outcomes), name="lead")
 
 
-@router.get("/leads", operation_id="list_leads", summary="List, filter and search leads", response_model=LeadListOut)
-async def list_leads(request: Request, connection: ReadConnection, caller: Reader, query: Annotated[listing.LeadQuery, Query()]) -> Response:
-    """With `behind`, list the leads behind a figure of the statistics: one entry for each journey or transition that it counts."""
-    return listing.answer(request, query, await listing.list_page(connection, request, query, now=now()))
-
-
-@router.get("/leads/{lead_id}", operation_id="read_lead", summary="Read a lead", response_model=LeadOut)
-async def read_lead(lead_id: UUID, connection: ReadConnection, caller: Reader) -> Response:
-    """The ETag is the lead's version."""
-    return _lead(await reading.read_lead(connection, lead_id))
-
-
-@router.patch("/leads/{lead_id}", operation_id="amend_lead", summary="Amend a lead (JSON Merge Patch)", response_model=LeadOut)
+@router.patch(
+    "/leads/{lead_id}", operation_id="amend_lead", summary="Amend a lead (JSON Merge Patch)", response_model=LeadOut
+)
 async def amend_lead(lead_id: UUID, body: LeadPatch, connection: Connection, by: By) -> Response:
     """What is absent stays, null clears. The stage moves by transitions only."""
     return _lead(await operations.amend_lead(connection, lead_id, body, by))
@@ -134,7 +118,7 @@ async def move_lead(
     body: TransitionCreate,
     connection: Connection,
     by: By,
-    dry_run: Annotated[bool, Query(description="Say what would happen, and do nothing")] = False,
+    dry_run: Annotated[bool, Query(description="Say what would happen, and do nothing")] = False,  # noqa: FBT002  a query parameter
 ) -> Response:
     """Refused with 409 and what is allowed if the lead's stage has no such event, or a need is unmet."""
     if dry_run:
@@ -153,7 +137,9 @@ async def move_lead(
 async def move_leads(request: Request, connection: Connection, by: By) -> Response:
     """Each item names its lead by `lead_id` or `external_id`, and has its own outcome, in the order sent."""
     checked = batches.validated(TransitionItem, await batches.items_of(request))
-    outcomes = await operations.move_leads(connection, [item for item in checked if isinstance(item, TransitionItem)], by)
+    outcomes = await operations.move_leads(
+        connection, [item for item in checked if isinstance(item, TransitionItem)], by
+    )
     return batches.batch_answer(request, batches.merge(checked, outcomes), name="transition", fresh=201)
 
 
@@ -168,64 +154,3 @@ async def correct_lead(lead_id: UUID, body: CorrectionCreate, connection: Connec
     """The whole corrected ledger is run through the machine; the old rows stay, superseded."""
     done = await operations.correct_lead(connection, lead_id, body, by)
     return json_answer(done, status=201, headers={"ETag": strong(done["lead"]["version"])})
-
-
-@router.get(
-    "/leads/{lead_id}/transitions",
-    operation_id="list_transitions",
-    summary="Read a lead's ledger",
-    response_model=reading.Listing[TransitionOut],
-)
-async def list_transitions(
-    lead_id: UUID,
-    connection: ReadConnection,
-    caller: Reader,
-    known_at: Annotated[InstantIn | None, Query(description="As it was believed at this instant")] = None,
-    superseded: Annotated[bool, Query(description="Every row that was ever written, superseded ones too")] = False,
-) -> Response:
-    """In order; with `known_at`, the ledger as it was recorded by then."""
-    return json_answer(await reading.read_ledger(connection, lead_id, known_at=known_at, superseded=superseded))
-
-
-@router.get(
-    "/leads/{lead_id}/journeys",
-    operation_id="list_journeys",
-    summary="Read a lead's journeys",
-    response_model=reading.Listing[JourneyOut],
-)
-async def list_journeys(lead_id: UUID, connection: ReadConnection, caller: Reader) -> Response:
-    """Each pass through the funnel, with its milestones."""
-    return json_answer(await reading.read_journeys(connection, lead_id))
-
-
-@router.get(
-    "/leads/{lead_id}/touchpoints",
-    operation_id="list_touchpoints",
-    summary="Read a lead's touchpoints",
-    response_model=reading.Listing[TouchpointOut],
-)
-async def list_touchpoints(lead_id: UUID, connection: ReadConnection, caller: Reader) -> Response:
-    """The first is the one that acquired the lead."""
-    return json_answer(await reading.read_touchpoints(connection, lead_id))
-
-
-@router.get(
-    "/leads/{lead_id}/timeline",
-    operation_id="read_timeline",
-    summary="Read all that happened to a lead",
-    response_model=reading.Listing[TimelineItem],
-)
-async def read_timeline(lead_id: UUID, connection: ReadConnection, caller: Reader) -> Response:
-    """Transitions, touchpoints, changes and corrections in one list, oldest first."""
-    return json_answer(await reading.read_timeline(connection, lead_id))
-
-
-@router.get(
-    "/leads/{lead_id}/allowed-events",
-    operation_id="list_allowed_events",
-    summary="List what can happen to a lead now",
-    response_model=reading.Listing[AllowedEvent],
-)
-async def list_allowed_events(lead_id: UUID, connection: ReadConnection, caller: Reader) -> Response:
-    """Each legal event with its needs, and those the lead does not meet."""
-    return json_answer(await reading.read_allowed(connection, lead_id))

@@ -48,8 +48,12 @@ class CompanyIn(_In):
 
 
 class _Person(_In):
-    email: Annotated[str, StringConstraints(min_length=1, max_length=320), Field(examples=["ada@example.com"])] | None = None
-    phone: Annotated[str, StringConstraints(min_length=1, max_length=100), Field(examples=["+49 30 901820"])] | None = None
+    email: (
+        Annotated[str, StringConstraints(min_length=1, max_length=320), Field(examples=["ada@example.com"])] | None
+    ) = None
+    phone: Annotated[str, StringConstraints(min_length=1, max_length=100), Field(examples=["+49 30 901820"])] | None = (
+        None
+    )
     full_name: ShortText | None = None
     first_name: ShortText | None = None
     last_name: ShortText | None = None
@@ -69,7 +73,10 @@ class LeadCreate(_Person):
 
     channel: ShortText | None = None
     utm: Annotated[dict[Key, ShortText], Field(max_length=20)] | None = None
-    occurred_at: Annotated[Instant, Field(description="When the lead was acquired; now, if absent", examples=[_EXAMPLE_AT])] | None = None
+    occurred_at: (
+        Annotated[Instant, Field(description="When the lead was acquired; now, if absent", examples=[_EXAMPLE_AT])]
+        | None
+    ) = None
     test: Annotated[bool, Field(description="Kept out of every statistic")] = False
 
 
@@ -92,13 +99,20 @@ class TransitionCreate(_In):
     """An event that happened to the lead."""
 
     event: Event
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=100), Field(description="A code of GET /v1/lifecycle")] | None = None
+    reason: (
+        Annotated[
+            str, StringConstraints(min_length=1, max_length=100), Field(description="A code of GET /v1/lifecycle")
+        ]
+        | None
+    ) = None
     note: LongText | None = None
     amount: Amount | None = None
     currency: Currency | None = None
     occurred_at: Annotated[Instant, Field(description="Now, if absent", examples=[_EXAMPLE_AT])] | None = None
     allow_skip: bool = False
-    channel: Annotated[ShortText, Field(description="What started the new journey, for reactivate and repurchase")] | None = None
+    channel: (
+        Annotated[ShortText, Field(description="What started the new journey, for reactivate and repurchase")] | None
+    ) = None
     campaign: ShortText | None = None
 
 

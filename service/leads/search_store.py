@@ -115,7 +115,12 @@ async def count(connection: AsyncConnection, filters: Mapping[str, Any]) -> int:
 
 
 async def read_behind(
-    connection: AsyncConnection, figure: Subquery, parameters: Mapping[str, Any], *, after: Sequence[Any] | None, limit: int
+    connection: AsyncConnection,
+    figure: Subquery,
+    parameters: Mapping[str, Any],
+    *,
+    after: Sequence[Any] | None,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Return up to ``limit`` leads behind a figure, one row for each journey (or transition) that it counts.
 
@@ -136,5 +141,3 @@ async def read_behind(
 async def count_behind(connection: AsyncConnection, figure: Subquery, parameters: Mapping[str, Any]) -> int:
     """Return how many rows a figure has: the figure itself."""
     return int((await connection.execute(select(func.count()).select_from(figure), parameters)).scalar_one())
-
-

@@ -34,7 +34,8 @@ _LOAD = text(
 ).bindparams(bindparam("ids", type_=ARRAY(PG_UUID)))
 
 _ADDED: Final[Mapping[str, Table]] = {
-    table.name: table for table in (leads, transitions, journeys, touchpoints, corrections, outbox, cohort_deltas, flow_deltas)
+    table.name: table
+    for table in (leads, transitions, journeys, touchpoints, corrections, outbox, cohort_deltas, flow_deltas)
 }
 CHANGED: Final = "changed_leads"
 
@@ -43,7 +44,9 @@ async def lock_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list
     """Lock leads, in the order of their ids so that no two transactions wait for each other, and return each with its journey."""
     pairs = []
     for row in await fetch(connection, _LOAD, ids=sorted(ids)):
-        journey = {name.removeprefix(_JOURNEY_PREFIX): row.pop(name) for name in list(row) if name.startswith(_JOURNEY_PREFIX)}
+        journey = {
+            name.removeprefix(_JOURNEY_PREFIX): row.pop(name) for name in list(row) if name.startswith(_JOURNEY_PREFIX)
+        }
         pairs.append((row, journey))
     return pairs
 
@@ -231,4 +234,3 @@ async def add_reason(connection: AsyncConnection, row: Mapping[str, Any]) -> boo
     """Add a reason code, and say whether it was new."""
     result = await connection.execute(_ADD_REASON, dict(row))
     return result.first() is not None
-

@@ -76,7 +76,7 @@ leads = Table(
     Index("ix_leads_acquired_at", "acquired_at", "id"),
     Index("ix_leads_score", "score", "id"),
     Index("ix_leads_owner", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
-    # Words of name, e-mail and company for `q`, prefixes included; names in Chinese stay one word, as the simple configuration has it.
+    # What `q` searches: the words of name, e-mail and company, prefixes included; names in Chinese stay one word, as the simple configuration has it.
     Index(
         "ix_leads_words",
         text(
@@ -91,7 +91,7 @@ leads = Table(
 identities = Table(
     "identities",
     metadata,
-    # 'email', 'phone' or 'external:<system>'
+    # One of: email, phone, external and a colon and the name of the system.
     Column("kind", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Column("lead_id", UUID, nullable=False, index=True),
@@ -125,9 +125,7 @@ transitions = Table(
     Column("superseded_by", UUID),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
     CheckConstraint(f"to_stage IN {_STAGES}", name="to_stage"),
-    Index(
-        "uq_transitions_current", "lead_id", "sequence", unique=True, postgresql_where=text("superseded_at IS NULL")
-    ),
+    Index("uq_transitions_current", "lead_id", "sequence", unique=True, postgresql_where=text("superseded_at IS NULL")),
     Index("ix_transitions_occurred_at", "occurred_at"),
 )
 

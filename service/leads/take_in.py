@@ -67,7 +67,9 @@ class _Plan:
     conflicts: dict[Identity, UUID] = field(default_factory=dict)
 
 
-async def take_in(connection: AsyncConnection, cleaned: Sequence[Cleaned], *, now: datetime, via: Via, actor: str) -> list[TakenIn]:
+async def take_in(
+    connection: AsyncConnection, cleaned: Sequence[Cleaned], *, now: datetime, via: Via, actor: str
+) -> list[TakenIn]:
     """Create or match a lead for each cleaned submission; the results come in the order given.
 
     A submission that cannot be taken in is ``refused`` with its error and spoils no other. Runs in the caller's transaction.
@@ -98,7 +100,11 @@ async def _settle_identities(book: Book, plans: Sequence[_Plan]) -> None:
     owned = await store.claim_identities(book.connection, first_guess, now=book.now)
     if owned:
         final = _assign(acceptable, owned)
-        moved = {identity: lead for identity, lead in final.items() if identity not in owned and first_guess[identity] != lead}
+        moved = {
+            identity: lead
+            for identity, lead in final.items()
+            if identity not in owned and first_guess[identity] != lead
+        }
         await store.reassign_identities(book.connection, moved)
 
 
@@ -108,7 +114,9 @@ def _assign(plans: Sequence[_Plan], owned: Mapping[Identity, UUID]) -> dict[Iden
     for plan in plans:
         known = {identity: owner[identity] for identity in plan.identities if identity in owner}
         plan.is_new = not known
-        plan.lead_id = next(iter(known.values())) if known else (plan.lead_id if plan.is_new and plan.lead_id else new_id())
+        plan.lead_id = (
+            next(iter(known.values())) if known else (plan.lead_id if plan.is_new and plan.lead_id else new_id())
+        )
         plan.matched_by = [identity for identity, lead in known.items() if lead == plan.lead_id]
         plan.conflicts = {identity: lead for identity, lead in known.items() if lead != plan.lead_id}
         for identity in plan.identities:
@@ -254,5 +262,8 @@ def _follow_verdict(book: Book, entry: Entry, cleaned: Cleaned) -> None:
     if verdict == "valid":
         book.move(entry, Step(event=Event.CLEAN, occurred_at=at))
     elif verdict == "invalid":
-        code = next((reason for reason in entry.row["verdict_reasons"] if CATALOGUE.get(reason) == "disqualified"), "invalid_contact")
+        code = next(
+            (reason for reason in entry.row["verdict_reasons"] if CATALOGUE.get(reason) == "disqualified"),
+            "invalid_contact",
+        )
         book.move(entry, Step(event=Event.CHURN, occurred_at=at, reason=code, category=CATALOGUE[code]))

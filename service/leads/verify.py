@@ -47,7 +47,10 @@ async def verify(connection: AsyncConnection, *, now: datetime) -> AsyncIterator
 
 async def _lives(connection: AsyncConnection) -> AsyncIterator[tuple[Row, list[Row], list[Row]]]:
     """Walk leads, ledgers and journeys side by side: three streams in the order of lead ids."""
-    ledgers, journeys = _Grouped(verify_store.stream(connection, "ledgers")), _Grouped(verify_store.stream(connection, "journeys"))
+    ledgers, journeys = (
+        _Grouped(verify_store.stream(connection, "ledgers")),
+        _Grouped(verify_store.stream(connection, "journeys")),
+    )
     async for lead in verify_store.stream(connection, "leads"):
         yield lead, await ledgers.of(lead["id"]), await journeys.of(lead["id"])
 
@@ -81,7 +84,9 @@ def _faults_of(lead: Row, ledger: Sequence[Row], journeys: Sequence[Row], now: d
     except LifecycleError as fault:
         return [f"the ledger is not legal: {fault.detail}"]
     faults = [
-        f"replaying the ledger gives another {name}" for name in _PROJECTED if getattr(replayed.life, name) != lead[name]
+        f"replaying the ledger gives another {name}"
+        for name in _PROJECTED
+        if getattr(replayed.life, name) != lead[name]
     ]
     if (replayed.life.journey.number if replayed.life.journey else 0) != lead["journey"]:
         faults.append("replaying the ledger gives another journey number")

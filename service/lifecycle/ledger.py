@@ -8,7 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from service.lifecycle.errors import LedgerInvalid, LifecycleError, OccurredInFuture, OccurredOutOfOrder, TransitionRefused
+from service.lifecycle.errors import (
+    LedgerInvalid,
+    LifecycleError,
+    OccurredInFuture,
+    OccurredOutOfOrder,
+    TransitionRefused,
+)
 from service.lifecycle.machine import MOVES, STARTS_JOURNEY, Event, Move, events_from
 from service.lifecycle.stages import FUNNEL, Stage, funnel_rank, is_in_funnel
 
@@ -141,7 +147,9 @@ def _legal_move(life: Life, step: Step) -> Move:
     standing = f"the lead is {stage}" if stage else "the lead does not exist yet"
     if move is None or (move.is_skip and not step.allow_skip):
         hint = ", unless allow_skip is true" if move else ""
-        raise TransitionRefused(f"{step.event} is not possible while {standing}{hint}", event=str(step.event), stage=stage, **_options(life))
+        raise TransitionRefused(
+            f"{step.event} is not possible while {standing}{hint}", event=str(step.event), stage=stage, **_options(life)
+        )
     attempt = _Attempt(life.has_identity, life.verdict, life.erased, step.reason)
     missing = [need for need in move.needs if not need.met(attempt)]
     if missing:
@@ -174,7 +182,12 @@ def _legal_time(life: Life, step: Step, now: datetime) -> datetime:
             f"{step.event} at {step.occurred_at.isoformat()} would come before the lead's last transition at {last.isoformat()}; "
             "late news is told with a correction",
             last_occurred_at=last,
-            errors=[{"pointer": "/occurred_at", "detail": f"is before {last.isoformat()}, when the last transition occurred"}],
+            errors=[
+                {
+                    "pointer": "/occurred_at",
+                    "detail": f"is before {last.isoformat()}, when the last transition occurred",
+                }
+            ],
         )
     return step.occurred_at
 
@@ -210,7 +223,7 @@ def _project(life: Life, transition: Transition) -> None:
     if is_in_funnel(stage):
         rung = FUNNEL[funnel_rank(stage)].value
         life.furthest_stage = rung if life.furthest_stage is None else _further(life.furthest_stage, rung)
-    assert life.journey is not None  # noqa: S101  acquire, the only way out of nothing, starts one
+    assert life.journey is not None
     _project_journey(life.journey, transition)
 
 
@@ -222,7 +235,11 @@ def _project_journey(journey: Journey, transition: Transition) -> None:
     stage, step = transition.to_stage, transition.step
     journey.stage = stage
     if stage == Stage.CHURNED:
-        journey.churned_at, journey.reason, journey.outcome = transition.occurred_at, step.reason, step.category or "lost"
+        journey.churned_at, journey.reason, journey.outcome = (
+            transition.occurred_at,
+            step.reason,
+            step.category or "lost",
+        )
     else:
         journey.furthest_stage = _further(journey.furthest_stage, FUNNEL[funnel_rank(stage)].value)
         milestone = f"{stage}_at"

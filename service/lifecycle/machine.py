@@ -58,8 +58,12 @@ NEEDS: Final = MappingProxyType(
     {
         need.name: need
         for need in (
-            Need("identity", "an e-mail address, a phone number or an external id", lambda attempt: attempt.has_identity),
-            Need("usable_contact", "a cleaning verdict other than invalid", lambda attempt: attempt.verdict != "invalid"),
+            Need(
+                "identity", "an e-mail address, a phone number or an external id", lambda attempt: attempt.has_identity
+            ),
+            Need(
+                "usable_contact", "a cleaning verdict other than invalid", lambda attempt: attempt.verdict != "invalid"
+            ),
             Need("reason", "a reason code", lambda attempt: attempt.reason is not None),
             Need("not_erased", "a lead that was not erased", lambda attempt: not attempt.erased),
         )
@@ -115,7 +119,7 @@ class Lifecycle(StateMachine):
     )
     reactivate = churned.to(reactivated, validators="not_erased")
 
-    def allow_skip(self, allow_skip: bool = False) -> bool:
+    def allow_skip(self, *, allow_skip: bool = False) -> bool:
         """Let a skip pass only when the caller asked for it."""
         return allow_skip
 
@@ -180,4 +184,6 @@ def diagram() -> str:
 def events_from(stage: Stage | None) -> list[Move]:
     """Return the arrows that leave a stage, in the order of the events' definition; skips included."""
     order: list[Any] = list(Event)
-    return sorted((move for (source, _), move in MOVES.items() if source == stage), key=lambda move: order.index(move.event))
+    return sorted(
+        (move for (source, _), move in MOVES.items() if source == stage), key=lambda move: order.index(move.event)
+    )

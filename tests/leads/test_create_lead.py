@@ -57,9 +57,17 @@ async def test_the_same_person_is_matched_whatever_the_spelling(client: AsyncCli
 
 
 async def test_a_match_fills_in_what_is_missing_and_overwrites_nothing(client: AsyncClient):
-    first = await create(client, email="ada@example.com", full_name="Ada Lovelace", channel="web", attributes={"seats": 40})
+    first = await create(
+        client, email="ada@example.com", full_name="Ada Lovelace", channel="web", attributes={"seats": 40}
+    )
     second = await create(
-        client, email="ada@example.com", full_name="Mallory", job_title="CTO", channel="fair", owner="ben", attributes={"seats": 1, "plan": "x"}
+        client,
+        email="ada@example.com",
+        full_name="Mallory",
+        job_title="CTO",
+        channel="fair",
+        owner="ben",
+        attributes={"seats": 1, "plan": "x"},
     )
     assert second["id"] == first["id"]
     assert (second["full_name"], second["job_title"], second["owner"]) == ("Ada Lovelace", "CTO", "ben")
@@ -81,7 +89,10 @@ async def test_a_churned_lead_that_returns_is_reactivated(client: AsyncClient):
     back = await create(client, email="ada@example.com", channel="webinar")
     assert (back["stage"], back["journey"], back["channel"]) == ("reactivated", 2, "web")
     journeys = (await client.get(f"/v1/leads/{lead['id']}/journeys")).json()["data"]
-    assert [(journey["channel"], journey["outcome"]) for journey in journeys] == [("web", "lapsed"), ("webinar", "open")]
+    assert [(journey["channel"], journey["outcome"]) for journey in journeys] == [
+        ("web", "lapsed"),
+        ("webinar", "open"),
+    ]
 
 
 @pytest.mark.parametrize("reason", ["spam", "test"])
@@ -92,7 +103,11 @@ async def test_spam_does_not_come_back(client: AsyncClient, reason: str):
 
 
 async def test_parallel_posts_of_one_person_make_one_lead(client: AsyncClient):
-    bodies = [{"email": "ada@example.com"}, {"phone": "+4930901820"}, {"email": "ADA@example.com", "phone": "+4930901820"}]
+    bodies = [
+        {"email": "ada@example.com"},
+        {"phone": "+4930901820"},
+        {"email": "ADA@example.com", "phone": "+4930901820"},
+    ]
     await create(client, email="ada@example.com", phone="+4930901820")
     answers = await asyncio.gather(*(client.post("/v1/leads", json=bodies[number % 3]) for number in range(32)))
     assert {answer.status_code for answer in answers} == {200}
@@ -101,7 +116,10 @@ async def test_parallel_posts_of_one_person_make_one_lead(client: AsyncClient):
 
 async def test_parallel_first_posts_of_one_person_make_one_lead(client: AsyncClient):
     answers = await asyncio.gather(
-        *(client.post("/v1/leads", json={"email": "ada@example.com", "external_ids": {"crm": str(number)}}) for number in range(32))
+        *(
+            client.post("/v1/leads", json={"email": "ada@example.com", "external_ids": {"crm": str(number)}})
+            for number in range(32)
+        )
     )
     assert sorted(answer.status_code for answer in answers) == [200] * 31 + [201]
     lead = (await client.get(f"/v1/leads/{answers[0].json()['id']}")).json()
@@ -130,7 +148,9 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("body", "pointer", "why"), FAULTS, ids=[str(fault[1]) + str(index) for index, fault in enumerate(FAULTS)])
+@pytest.mark.parametrize(
+    ("body", "pointer", "why"), FAULTS, ids=[str(fault[1]) + str(index) for index, fault in enumerate(FAULTS)]
+)
 async def test_a_wrong_body_is_refused_by_the_name_of_its_field_and_changes_nothing(
     client: AsyncClient, body: dict[str, object], pointer: str, why: str
 ):

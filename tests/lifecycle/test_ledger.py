@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.lifecycle.errors import LedgerInvalid, LifecycleError, OccurredInFuture, OccurredOutOfOrder, TransitionRefused
+from service.lifecycle.errors import (
+    LedgerInvalid,
+    LifecycleError,
+    OccurredInFuture,
+    OccurredOutOfOrder,
+    TransitionRefused,
+)
 from service.lifecycle.ledger import Life, Step, advance, allowed, replay
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import FUNNEL
@@ -83,7 +89,9 @@ def test_the_future_begins_after_five_minutes():
 def test_repurchase_and_reactivation_start_journeys_of_their_own():
     events = ["acquire", "clean", "qualify", "win", "repurchase", "win", "churn", "reactivate", "clean"]
     replayed = replay([step(event, hours) for hours, event in enumerate(events)], now=NOW)
-    entries = [(journey.entry_stage, journey.furthest_stage, journey.outcome, journey.stage) for journey in replayed.journeys]
+    entries = [
+        (journey.entry_stage, journey.furthest_stage, journey.outcome, journey.stage) for journey in replayed.journeys
+    ]
     assert entries == [
         ("acquired", "won", "open", "won"),
         ("opportunity", "won", "lost", "churned"),

@@ -50,7 +50,9 @@ def test_a_reason_is_needed_to_churn_and_to_recycle_and_for_nothing_else():
 
 ATTEMPTS = [
     SimpleNamespace(has_identity=identity, verdict=verdict, erased=erased, reason=reason)
-    for identity, verdict, erased, reason in product((True, False), ("valid", "invalid"), (True, False), ("price", None))
+    for identity, verdict, erased, reason in product(
+        (True, False), ("valid", "invalid"), (True, False), ("price", None)
+    )
 ]
 
 

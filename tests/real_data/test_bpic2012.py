@@ -8,6 +8,7 @@ from datetime import datetime
 from statistics import median
 
 from httpx import AsyncClient
+
 from tests.real_data.loading import create_all, everything_holds, move_all, real_data
 
 EVENTS: dict[str, dict[str, object]] = {
@@ -26,7 +27,9 @@ async def test_the_known_figures_come_out_exactly(client: AsyncClient, database_
     with gzip.open(real_data() / "bpic2012" / "events.csv.gz", "rt") as file:
         rows = list(csv.DictReader(file))
     submitted = [row for row in rows if row["activity"] == "A_SUBMITTED"]
-    created = await create_all(client, [{"external_ids": {"bpic": row["case_id"]}, "occurred_at": row["timestamp"]} for row in submitted])
+    created = await create_all(
+        client, [{"external_ids": {"bpic": row["case_id"]}, "occurred_at": row["timestamp"]} for row in submitted]
+    )
     assert {item["status"] for item in created} == {201}
     moved = await move_all(client, [_transition(row) for row in rows if row["activity"] in EVENTS])
     assert {item["status"] for item in moved} == {201}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from httpx import AsyncClient
+
 from tests.real_data.loading import create_all, everything_holds, move_all, read_csv, real_data
 
 # won / leads by origin; None is a lead without one, which is not the origin "unknown".
@@ -102,4 +103,3 @@ async def _check_by_month(client: AsyncClient, lost_month: str) -> None:
 def test_this_table_adds_up_to_what_was_published():
     for table in (BY_ORIGIN, BY_MONTH):
         assert tuple(map(sum, zip(*table.values(), strict=True))) == (842, 8000)
-
