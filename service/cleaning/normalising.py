@@ -32,6 +32,7 @@ _PLAIN: Final = (
     "channel",
     "campaign",
     "referred_by",
+    "owner",
 )
 # Where a field stands in the body of POST /v1/leads, and the reason it gives the verdict.
 _FIELDS: Final = {

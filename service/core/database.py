@@ -23,7 +23,7 @@ _SERVER_SETTINGS = {
 
 def dumps(value: Any) -> str:
     """Return a value as JSON text; dates, UUIDs and decimals (as strings) included."""
-    return orjson.dumps(value, default=str).decode()
+    return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
 def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
