@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, TypedDict
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -39,8 +38,8 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
 class Request:
     """One delivery as it arrived; after it was stored, without its address and its credentials.
 
-    ``headers`` has lower-case names, ``query`` is the raw text after the question mark, ``public_url`` the whole address as the vendor
-    wrote it (some sign it). ``fetched`` has the answers to what `Translation.fetch` asked for, by name.
+    ``headers`` has lower-case names, ``query`` is the raw text after the question mark, ``origin`` and ``path`` are how the vendor wrote
+    our address. ``fetched`` has the answers to what `Translation.fetch` asked for, by name.
     """
 
     method: str
@@ -49,10 +48,17 @@ class Request:
     body: bytes
     received_at: datetime
     url_secret: str | None = None
-    public_url: str = ""
+    origin: str = ""
+    path: bytes = b""
     fetched: Mapping[str, bytes] = field(default_factory=dict)
     # What `service.channels.bodies` made of the body, so that it is parsed once.
     parsed: Any = None
+
+    @property
+    def public_url(self) -> str:
+        """Return the whole address as the vendor wrote it; some sign it."""
+        address = f"{self.origin}{self.path.decode('latin-1')}"
+        return f"{address}?{self.query}" if self.query else address
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +243,7 @@ class Adapter(Protocol):
     def handshake(self, request: Request, channel: ChannelConfig, /) -> Reply | None:
         """Return the answer to a vendor who only asks whether we are there, or None."""
 
-    def reply(self, delivery_id: UUID, channel: ChannelConfig, /) -> Reply:
+    def reply(self, delivery_id: str, channel: ChannelConfig, /) -> Reply:
         """Return the answer to a delivery that is now stored."""
 
     def dedupe_key(self, request: Request, channel: ChannelConfig, /) -> str | None:

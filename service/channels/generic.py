@@ -12,7 +12,6 @@ import hashlib
 import re
 import secrets
 from typing import Annotated, Any, Final, Literal
-from uuid import UUID
 
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -124,9 +123,9 @@ def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:
     return None
 
 
-def reply(delivery_id: UUID, _channel: ChannelConfig) -> Reply:
+def reply(delivery_id: str, _channel: ChannelConfig) -> Reply:
     """Return 202 with the delivery's id: stored, not yet understood."""
-    return Reply(202, b'{"id":"%b"}' % str(delivery_id).encode())
+    return Reply(202, b'{"id":"%b"}' % delivery_id.encode())
 
 
 def dedupe_key(request: Request, channel: ChannelConfig) -> str | None:

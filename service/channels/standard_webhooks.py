@@ -11,7 +11,6 @@ import hmac
 import secrets
 from functools import lru_cache
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -122,9 +121,9 @@ def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:
     return None
 
 
-def reply(delivery_id: UUID, _channel: ChannelConfig) -> Reply:
+def reply(delivery_id: str, _channel: ChannelConfig) -> Reply:
     """Return 202 with the delivery's id: stored, not yet understood."""
-    return Reply(202, b'{"id":"%b"}' % str(delivery_id).encode())
+    return Reply(202, b'{"id":"%b"}' % delivery_id.encode())
 
 
 def dedupe_key(request: Request, _channel: ChannelConfig) -> str | None:

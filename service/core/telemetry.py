@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core import context
 from service.core.context import Exchange
-from service.core.ids import new_id
+from service.core.ids import new_id_text
 from service.settings import Settings
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
@@ -115,7 +115,7 @@ def _exchange(headers: list[tuple[bytes, bytes]]) -> Exchange:
             request_id = value.decode()
         elif name == b"traceparent" and _TRACEPARENT.fullmatch(value):
             traceparent = value.decode()
-    return Exchange(request_id or str(new_id()), traceparent)
+    return Exchange(request_id or new_id_text(), traceparent)
 
 
 def _template(scope: Scope) -> str:

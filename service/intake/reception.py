@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from service.channels.contract import Refusal, Reply, Request
 from service.core import clock
 from service.core.errors import ServiceError
-from service.core.ids import bucket_of, new_id
+from service.core.ids import bucket_of_text, new_id_text
 from service.intake.committer import Committer
 from service.intake.directory import Channel, Directory
 from service.intake.store import ARRIVAL_COLUMNS
@@ -45,7 +45,7 @@ class Reception:
     def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
         self.directory = Directory(engine)
         self.committer = Committer(engine, table="deliveries", columns=ARRIVAL_COLUMNS, limit=settings.intake_queue)
-        self._public_url = str(settings.public_url).rstrip("/") if settings.public_url else None
+        self._origin = str(settings.public_url).rstrip("/") if settings.public_url else None
 
     async def stop(self) -> None:
         """Make durable what was accepted."""
@@ -82,7 +82,7 @@ class Reception:
         handshake = adapter.handshake(request, config)
         if handshake is not None:
             return handshake
-        delivery_id = new_id()
+        delivery_id = new_id_text()
         dedupe_key = adapter.dedupe_key(request, config)
         if dedupe_key is not None and len(dedupe_key) > _LONGEST_KEY:
             dedupe_key = "sha256:" + hashlib.sha256(dedupe_key.encode()).hexdigest()
@@ -90,7 +90,7 @@ class Reception:
         await self.committer.write(
             (
                 delivery_id,
-                bucket_of(delivery_id),
+                bucket_of_text(delivery_id),
                 config.key,
                 request.received_at,
                 request.method,
@@ -106,18 +106,15 @@ class Reception:
 
     async def _request(self, scope: Scope, receive: Receive, url_secret: str | None) -> Request:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        query = scope["query_string"].decode("latin-1")
-        raw_path = scope.get("raw_path") or scope["path"].encode()
-        base = self._public_url or f"{scope['scheme']}://{headers.get('host', '')}"
-        public_url = f"{base}{raw_path.decode('latin-1')}"
         return Request(
             method=scope["method"],
             headers=headers,
-            query=query,
+            query=scope["query_string"].decode("latin-1"),
             body=await _body(receive),
             received_at=clock.now(),
             url_secret=url_secret,
-            public_url=f"{public_url}?{query}" if query else public_url,
+            origin=self._origin or f"{scope['scheme']}://{headers.get('host', '')}",
+            path=scope.get("raw_path") or scope["path"].encode(),
         )
 
 
