@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from service.lifecycle.ledger import Journey, Life, Step, Transition, advance
 from service.lifecycle.machine import events_from
 from service.lifecycle.reasons import CATALOGUE
 from service.lifecycle.stages import Stage
+from service.stats.fold import fold
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FIRST = datetime(2024, 2, 1, tzinfo=UTC)
@@ -162,6 +163,10 @@ def populate(engine: AsyncEngine) -> Callable[..., Awaitable[list[Person]]]:
     return make
 
 
-def journeys_of(world: Sequence[Person]) -> Iterator[tuple[Person, Journey]]:
-    """Yield every journey that counts, with whose it is."""
-    return ((person, journey) for person in world if not person.test for journey in person.journeys)
+@pytest.fixture
+async def world(populate, engine: AsyncEngine) -> Any:
+    """A world whose deltas are half folded."""
+    people = await populate(11, 400)
+    async with transaction(engine) as connection:
+        await fold(connection, 300)
+    return people

@@ -1,0 +1,187 @@
+"""Calendar buckets in several zones, over their clock changes; and intervals cut into runs of the rollup."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.stats.calendars import (
+    Interval,
+    boundaries,
+    bucket_start,
+    day_start,
+    floor,
+    is_aligned,
+    segments,
+    segments_between,
+)
+from service.stats.definitions import BEGINNING, END
+
+ZONES = (
+    "UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Shanghai", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Beirut",
+    "Australia/Lord_Howe", "Pacific/Apia", "Pacific/Chatham", "Africa/Casablanca", "America/St_Johns",
+)  # fmt: skip
+
+quarters = st.integers(0, 4 * 24 * 365 * 60).map(
+    lambda count: datetime(1975, 1, 1, tzinfo=UTC) + count * timedelta(minutes=15)
+)
+instants = st.datetimes(min_value=datetime(1975, 1, 1), max_value=datetime(2037, 1, 1)).map(
+    lambda at: at.replace(tzinfo=UTC)
+)
+
+
+def local(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).isoformat()
+
+
+def cut(zone: str, interval: Interval, start: str, end: str) -> list[str]:
+    edges = [datetime.fromisoformat(edge).replace(tzinfo=UTC) for edge in (start, end)]
+    return [local(at, zone) for at in boundaries(edges[0], edges[1], interval=interval, zone=ZoneInfo(zone))]
+
+
+def test_days_are_as_long_as_the_clock_makes_them() -> None:
+    spring = list(boundaries(*_days("2026-03-28", "2026-03-31"), interval="day", zone=ZoneInfo("Europe/Berlin")))
+    assert [later - earlier for earlier, later in pairwise(spring)] == [
+        timedelta(hours=hours) for hours in (24, 23, 24)
+    ]
+    autumn = list(boundaries(*_days("2026-10-24", "2026-10-27"), interval="day", zone=ZoneInfo("Europe/Berlin")))
+    assert [later - earlier for earlier, later in pairwise(autumn)] == [
+        timedelta(hours=hours) for hours in (24, 25, 24)
+    ]
+
+
+def _days(first: str, last: str, zone: str = "Europe/Berlin") -> tuple[datetime, datetime]:
+    return day_start(date.fromisoformat(first), ZoneInfo(zone)), day_start(date.fromisoformat(last), ZoneInfo(zone))
+
+
+def test_a_day_without_midnight_starts_when_the_clock_jumps() -> None:
+    assert local(day_start(date(2022, 3, 27), ZoneInfo("Asia/Beirut")), "Asia/Beirut") == "2022-03-27T01:00:00+03:00"
+    assert (
+        local(day_start(date(2018, 11, 4), ZoneInfo("America/Sao_Paulo")), "America/Sao_Paulo")
+        == "2018-11-04T01:00:00-02:00"
+    )
+    # The jump was at 23:30 the day before.
+    assert (
+        local(day_start(date(1919, 3, 31), ZoneInfo("America/Toronto")), "America/Toronto")
+        == "1919-03-31T00:30:00-04:00"
+    )
+
+
+def test_a_day_the_zone_left_out_has_no_bucket() -> None:
+    assert cut("Pacific/Apia", "day", "2011-12-29T10:00", "2011-12-31T10:00") == [
+        "2011-12-29T00:00:00-10:00",
+        "2011-12-31T00:00:00+14:00",
+        "2012-01-01T00:00:00+14:00",
+    ]
+
+
+def test_weeks_start_on_monday_and_quarters_with_their_first_month() -> None:
+    assert cut("UTC", "week", "2026-01-01", "2026-01-15") == [
+        "2026-01-01T00:00:00+00:00",
+        "2026-01-05T00:00:00+00:00",
+        "2026-01-12T00:00:00+00:00",
+        "2026-01-15T00:00:00+00:00",
+    ]
+    assert [edge[:10] for edge in cut("Asia/Shanghai", "quarter", "2025-11-30T16:00", "2026-08-01")] == [
+        "2025-12-01", "2026-01-01", "2026-04-01", "2026-07-01", "2026-08-01",
+    ]  # fmt: skip
+    assert [edge[:10] for edge in cut("UTC", "year", "2023-05-05", "2026-01-01")] == [
+        "2023-05-05",
+        "2024-01-01",
+        "2025-01-01",
+        "2026-01-01",
+    ]
+
+
+def test_hours_follow_the_wall_even_where_it_is_moved_by_half_an_hour() -> None:
+    assert [edge[11:16] for edge in cut("Australia/Lord_Howe", "hour", "2026-10-03T14:00", "2026-10-03T18:00")] == [
+        "00:30", "01:00", "02:30", "03:00", "04:00", "05:00",
+    ]  # fmt: skip
+    assert [edge[11:16] for edge in cut("Asia/Kolkata", "hour", "2026-01-01T00:00", "2026-01-01T02:00")] == [
+        "05:30",
+        "06:00",
+        "07:00",
+        "07:30",
+    ]
+
+
+@given(instants, instants, st.sampled_from(ZONES), st.sampled_from(["day", "week", "month", "quarter", "year"]))
+def test_buckets_cover_an_interval_and_start_where_their_days_start(
+    one: datetime, other: datetime, zone: str, interval: Interval
+) -> None:
+    start, end = min(one, other), max(one, other)
+    end = min(end, start + timedelta(days=900))
+    if start == end:
+        return
+    there = ZoneInfo(zone)
+    edges = list(boundaries(start, end, interval=interval, zone=there))
+    assert (edges[0], edges[-1]) == (start, end)
+    assert all(earlier < later for earlier, later in pairwise(edges))
+    for edge in edges[1:-1]:
+        assert bucket_start(edge, interval=interval, zone=there) == edge
+        before = (edge - timedelta(microseconds=1)).astimezone(there)
+        assert before.date() < edge.astimezone(there).date()
+        assert bucket_start(before, interval=interval, zone=there) < edge
+
+
+@given(instants, st.sampled_from(ZONES), st.sampled_from(["hour", "day", "week", "month", "quarter", "year"]))
+def test_an_instant_lies_in_the_bucket_it_is_said_to_lie_in(at: datetime, zone: str, interval: Interval) -> None:
+    start = bucket_start(at, interval=interval, zone=ZoneInfo(zone))
+    assert start <= at
+    following = list(boundaries(start, at + timedelta(days=367), interval=interval, zone=ZoneInfo(zone)))[1]
+    assert at < following
+
+
+@given(quarters, quarters)
+def test_segments_cover_an_interval_exactly_and_coarsely(one: datetime, other: datetime) -> None:
+    low, high = min(one, other), max(one, other)
+    runs = segments(low, high)
+    assert_cover(runs, low, high)
+    assert len(runs) <= 7
+    for run in runs:
+        # What a coarser bucket would hold, a finer run must not.
+        if run.grain < 3:
+            first = run.low if floor(run.low, run.grain + 1) == run.low else _following(run.low, run.grain + 1)
+            assert _following(first, run.grain + 1) > run.high
+
+
+def _following(at: datetime, grain: int) -> datetime:
+    return floor(floor(at, grain) + timedelta(days=(0, 1, 31, 366)[grain]), grain)
+
+
+def assert_cover(runs: list, low: datetime, high: datetime) -> None:
+    edges = [low, *(run.high for run in runs)]
+    assert [run.low for run in runs] == edges[:-1]
+    assert edges[-1] == high
+    for run in runs:
+        assert run.low < run.high
+        assert floor(run.low, run.grain) == run.low
+        assert floor(run.high, run.grain) == run.high
+
+
+@given(quarters, st.sampled_from(ZONES), st.sampled_from(["day", "week", "month"]))
+def test_segments_between_calendar_buckets_cross_no_bound(start: datetime, zone: str, interval: Interval) -> None:
+    bounds = list(boundaries(start, start + timedelta(days=70), interval=interval, zone=ZoneInfo(zone)))
+    assert is_aligned(*bounds)
+    runs = segments_between(bounds)
+    assert_cover(runs, bounds[0], bounds[-1])
+    for run in runs:
+        for bound in bounds:
+            assert floor(bound, run.grain) == bound or not run.low < bound < run.high
+
+
+def test_no_bounds_at_all_is_one_run_of_years() -> None:
+    assert [(run.grain, run.low, run.high) for run in segments(BEGINNING, END)] == [(3, BEGINNING, END)]
+    assert segments(END, BEGINNING) == []
+
+
+@pytest.mark.parametrize("minute", [0, 15, 30, 45])
+def test_only_quarter_hours_are_aligned(minute: int) -> None:
+    at = datetime(2026, 1, 1, 5, minute, tzinfo=UTC)
+    assert is_aligned(at)
+    assert not is_aligned(at, at + timedelta(microseconds=1))
