@@ -30,7 +30,7 @@ def in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awaitab
     """Run ``work`` in one transaction and return its result."""
 
     async def run(url: str) -> T:
-        engine = create_engine(url, pool_size=1)
+        engine = create_engine(url, pool_size=1, statement_seconds=None)
         try:
             async with transaction(engine) as connection:
                 return await work(connection)

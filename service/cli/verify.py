@@ -55,7 +55,7 @@ def _report(settings: Settings, faults_of: Callable[[AsyncConnection], Awaitable
 @asynccontextmanager
 async def _snapshot(url: str) -> AsyncIterator[AsyncConnection]:
     """Yield a connection that sees one unchanging state of the database while others write."""
-    engine = create_engine(url, pool_size=1)
+    engine = create_engine(url, pool_size=1, statement_seconds=None)
     try:
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Executable
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 # A statement that waits this long for a lock is answered 503 and may be tried again.
 _SERVER_SETTINGS = {
@@ -26,8 +26,11 @@ def dumps(value: Any) -> str:
     return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
-def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """Return an engine for a ``postgresql://`` address; nothing connects before it is used."""
+def create_engine(url: str, *, pool_size: int = 10, statement_seconds: float | None = 60) -> AsyncEngine:
+    """Return an engine for a ``postgresql://`` address; nothing connects before it is used.
+
+    A statement that takes longer than ``statement_seconds`` is cancelled; None is for maintenance, which takes as long as it takes.
+    """
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
@@ -36,7 +39,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_pre_ping=False,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
-        connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5, "command_timeout": 60},
+        connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5, "command_timeout": statement_seconds},
     )
 
 

@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Select, SmallInteger, Text, and_, any_, bindparam, exists, select
-from sqlalchemy import true as sql_true
 
 from service.core.tables import Instant
 from service.stats.store import sources
@@ -33,7 +32,7 @@ def journeys_behind(shape: Shape) -> Select[Any]:
 def moves_behind(shape: Shape, *, out: bool, towards: bool) -> Select[Any]:
     """Return the moves between ``low`` and ``high`` into ``stage`` (or ``out`` of it, ``towards`` one of ``onward``): ``at, lead_id, n``."""
     move = sources.moves(known=shape.known)
-    side = sources.sides(move)
+    sided, side = sources.sides(move)
     journey = sources.counted_journeys(windowed=False, known=shape.known)
     dimensions = Dimensions(shape, journey)
     stage = bindparam("stage", type_=Text)
@@ -45,7 +44,7 @@ def moves_behind(shape: Shape, *, out: bool, towards: bool) -> Select[Any]:
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
     return (
         select(move.c.occurred_at.label("at"), move.c.lead_id, move.c.sequence.label("n"))
-        .select_from(dimensions.joined(move.join(side, sql_true()).join(journey, of_journey)))
+        .select_from(dimensions.joined(sided.join(journey, of_journey)))
         .where(sources.in_bounds(move.c.occurred_at), *wanted, *dimensions.conditions)
     )
 

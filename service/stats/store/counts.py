@@ -146,18 +146,14 @@ def _flow_rolled(shape: Shape) -> Select[Any]:
 @lru_cache(maxsize=512)
 def _flow_rows(shape: Shape) -> Select[Any]:
     move = sources.moves(known=shape.known)
-    side = sources.sides(move)
+    sided, side = sources.sides(move)
     journey = sources.counted_journeys(windowed=False, known=shape.known)
     dimensions = Dimensions(shape, journey)
     by = [_bucket_of(move.c.occurred_at), *dimensions.keys, move.c.from_stage, move.c.to_stage]
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
     return (
         select(*by, _total(side.c.moved_in), _total(side.c.moved_out))
-        .select_from(
-            dimensions.joined(
-                move.join(side, or_(side.c.moved_in == 1, move.c.from_stage.is_not(None))).join(journey, of_journey)
-            )
-        )
+        .select_from(dimensions.joined(sided.join(journey, of_journey)))
         .where(sources.in_bounds(move.c.occurred_at), *dimensions.conditions)
         .group_by(*by)
     )

@@ -84,10 +84,11 @@ _REBUILD_FLOWS: Final = text(
     moved AS (
         SELECT {_QUARTER.format(at="occurred_at")} AS bucket, j.channel, j.campaign, from_stage, to_stage, moved_in, moved_out
         FROM transitions t
-        CROSS JOIN LATERAL (VALUES (1, 0, t.journey), (0, 1, t.journey - (t.event IN ('reactivate', 'repurchase'))::int))
-            AS side (moved_in, moved_out, number)
+        CROSS JOIN LATERAL (VALUES
+            (1, (t.from_stage IS NOT NULL AND t.event NOT IN ('reactivate', 'repurchase'))::int, t.journey),
+            (0, 1, t.journey - 1)) AS side (moved_in, moved_out, number)
         JOIN journeys j ON j.lead_id = t.lead_id AND j.number = side.number AND j.counted
-        WHERE t.superseded_at IS NULL AND (side.moved_in = 1 OR t.from_stage IS NOT NULL)
+        WHERE t.superseded_at IS NULL AND (side.moved_in = 1 OR t.event IN ('reactivate', 'repurchase'))
     ), counted AS (
         SELECT bucket, channel, campaign, from_stage, to_stage, sum(moved_in) AS moved_in, sum(moved_out) AS moved_out
         FROM moved GROUP BY 1, 2, 3, 4, 5

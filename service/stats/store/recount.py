@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -85,43 +85,33 @@ async def wrong_cohorts(connection: AsyncConnection) -> list[dict[str, Any]]:
     named = [rebuilt.c[name] for name in _COHORT[:-1]]
     cell = sources.cell_of(rebuilt).label("cell")
     bucket = _quarter(rebuilt.c.started_at)
-    expected = select(bucket, *named, cell, func.count().label("n")).group_by(bucket, *named, cell)
+    recounted = (
+        select(bucket, *named, cell, func.count().label("count")).group_by(bucket, *named, cell).cte("recounted")
+    )
 
-    def kept(table: Table) -> FromClause:
-        return select(*table.c, table.c["count"].label("n")).subquery()
+    def counted(rows: FromClause) -> FromClause:
+        return select(*rows.c, rows.c["count"].label("n")).subquery()
 
-    return await _rows(connection, _differences(expected, kept(cohort_rollup), kept(cohort_deltas), _COHORT))
+    return await _rows(connection, _differences(counted, recounted, (cohort_rollup, cohort_deltas), _COHORT))
 
 
 async def wrong_flows(connection: AsyncConnection) -> list[dict[str, Any]]:
     """Return the rollup's flows that, deltas added, are not what the ledger says: the key and ``direction``, ``expected``, ``found``."""
     move = sources.moves(known=False)
-    side = sources.sides(move)
+    sided, side = sources.sides(move)
     journey = sources.journeys_of_ledger(known=False)
-    direction = case((side.c.moved_in == 1, "in"), else_="out").label("direction")
-    columns = [
-        _quarter(move.c.occurred_at),
-        journey.c.channel,
-        journey.c.campaign,
-        move.c.from_stage,
-        move.c.to_stage,
-        direction,
-    ]
+    keys = [_quarter(move.c.occurred_at), journey.c.channel, journey.c.campaign, move.c.from_stage, move.c.to_stage]
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
-    expected = (
-        select(*columns, func.count().label("n"))
-        .select_from(
-            move.join(side, or_(side.c.moved_in == 1, move.c.from_stage.is_not(None))).join(journey, of_journey)
-        )
-        .group_by(*columns)
-    )
+    moved = [_sum(side.c[name]).label(name) for name in ("moved_in", "moved_out")]
+    recounted = select(*keys, *moved).select_from(sided.join(journey, of_journey)).group_by(*keys).cte("recounted")
 
-    def kept(table: Table) -> FromClause:
-        entered = select(*table.c, literal("in", String).label("direction"), table.c.moved_in.label("n"))
-        left = select(*table.c, literal("out", String).label("direction"), table.c.moved_out.label("n"))
-        return union_all(entered, left.where(table.c.from_stage.is_not(None))).subquery()
+    def counted(rows: FromClause) -> FromClause:
+        entered = select(*rows.c, literal("in", String).label("direction"), rows.c.moved_in.label("n"))
+        left = select(*rows.c, literal("out", String).label("direction"), rows.c.moved_out.label("n"))
+        return union_all(entered, left.where(rows.c.from_stage.is_not(None))).subquery()
 
-    return await _rows(connection, _differences(expected, kept(flow_rollup), kept(flow_deltas), (*_FLOW, "direction")))
+    names = (*_FLOW, "direction")
+    return await _rows(connection, _differences(counted, recounted, (flow_rollup, flow_deltas), names))
 
 
 async def wrong_standings(connection: AsyncConnection) -> list[dict[str, Any]]:
@@ -157,27 +147,24 @@ async def cohort_cells(connection: AsyncConnection) -> list[tuple[int, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def _differences(expected: Select[Any], rollup: FromClause, deltas: FromClause, names: Sequence[str]) -> Select[Any]:
-    recounted = expected.cte("recounted")
+def _differences(
+    counted: Callable[[FromClause], FromClause], recounted: FromClause, kept: tuple[Table, Table], names: Sequence[str]
+) -> Select[Any]:
+    """Return where the recount differs from rollup and deltas together, at any grain; ``counted`` gives each of them its column ``n``."""
+    expected, rollup, deltas = counted(recounted), *map(counted, kept)
     wanted = select(
-        _grains.c.grain,
-        _coarse(recounted.c.bucket),
-        *(recounted.c[name] for name in names),
-        recounted.c.n.label("expected"),
-        _none("found"),
-    ).select_from(recounted.join(_grains, literal(True)))
+        _grains.c.grain, _coarse(expected.c.bucket), *(expected.c[name] for name in names),
+        expected.c.n.label("expected"), _none("found"),
+    ).select_from(expected.join(_grains, literal(True)))  # fmt: skip
     folded = select(rollup.c.grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected"), rollup.c.n)
     unfolded = select(
         _grains.c.grain, _coarse(deltas.c.bucket), *(deltas.c[name] for name in names), _none("expected"), deltas.c.n
     ).select_from(deltas.join(_grains, literal(True)))
     both = union_all(wanted, folded, unfolded).subquery("both")
     keys = [both.c.grain, both.c.bucket, *(both.c[name] for name in names)]
-    expected_n, found_n = _sum(both.c.expected), _sum(both.c.found)
+    total, found = _sum(both.c.expected), _sum(both.c.found)
     return (
-        select(*keys, expected_n.label("expected"), found_n.label("found"))
-        .group_by(*keys)
-        .having(expected_n != found_n)
-        .limit(MOST)
+        select(*keys, total.label("expected"), found.label("found")).group_by(*keys).having(total != found).limit(MOST)
     )
 
 

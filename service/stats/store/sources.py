@@ -122,17 +122,20 @@ def moves(*, known: bool) -> Subquery:
     return select(transitions).where(holds).subquery("move")
 
 
-def sides(move: FromClause) -> FromClause:
-    """Return the two sides of a move, to be joined with it: it comes into a stage in one journey and out of a stage in one.
+def sides(move: FromClause) -> tuple[FromClause, FromClause]:
+    """Return moves with their sides, and the sides: ``moved_in``, ``moved_out`` (0 or 1) and the ``number`` of the journey it happened in.
 
-    They are the same journey, but for the move that starts the next one: what it leaves, it leaves in the journey before.
+    A move comes into a stage and out of a stage in the same journey, but for one that starts the next journey: what it leaves, it leaves
+    in the journey before. The first move of all leaves nothing.
     """
-    before = case((move.c.event.in_([str(Event.REACTIVATE), str(Event.REPURCHASE)]), 1), else_=0)
-    return (
+    starts_next = move.c.event.in_([str(Event.REACTIVATE), str(Event.REPURCHASE)])
+    leaves_here = case((or_(starts_next, move.c.from_stage.is_(None)), 0), else_=1)
+    side = (
         values(column("moved_in", Integer), column("moved_out", Integer), column("number", Integer), name="side")
-        .data([(1, 0, move.c.journey), (0, 1, move.c.journey - before)])
+        .data([(1, leaves_here, move.c.journey), (0, 1, move.c.journey - 1)])
         .lateral()
     )
+    return move.join(side, or_(side.c.moved_in == 1, starts_next)), side
 
 
 def in_bounds(at: ColumnElement[Any]) -> ColumnElement[bool]:
