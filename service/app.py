@@ -19,6 +19,7 @@ from service.core.http.limits import BodyLimit
 from service.core.telemetry import Telemetry
 from service.core.worker import Task, Worker
 from service.intake import routes as intake
+from service.intake.erase import erase_deliveries
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
 from service.intake.webhooks import install_intake
@@ -66,6 +67,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     )
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
+    app.state.erasers = (erase_deliveries,)
     app.state.reception = Reception(app.state.engine, settings)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Telemetry, settings=settings)

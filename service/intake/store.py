@@ -220,3 +220,22 @@ async def release_keys(connection: AsyncConnection, keys: Sequence[Mapping[str, 
 async def settle(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
     """Write down what became of deliveries."""
     await connection.execute(_SETTLE, {"rows": dumps(list(rows)), "now": now})
+
+
+# Deliveries of one person, for their erasure
+
+_EMPTY: Final = text(
+    """WITH own AS (
+        SELECT delivery_id AS id FROM touchpoints WHERE lead_id = :lead_id AND delivery_id IS NOT NULL
+    ), repeated AS (
+        SELECT deliveries.id FROM deliveries, jsonb_array_elements(outcome) AS entry
+        WHERE status = 'duplicate' AND CAST(entry ->> 'duplicate_of' AS uuid) IN (SELECT id FROM own)
+    )
+    UPDATE deliveries SET body = '', headers = '{}', query = '', detail = NULL
+    WHERE id IN (SELECT id FROM own UNION SELECT id FROM repeated)"""
+)
+
+
+async def empty_deliveries_of(connection: AsyncConnection, lead_id: UUID) -> None:
+    """Empty the raw deliveries that became touchpoints of a lead, and the repetitions of these."""
+    await connection.execute(_EMPTY, {"lead_id": lead_id})

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads import store
-from service.leads.book import life_of
-from service.leads.errors import LeadMerged, LeadNotFound
+from service.leads.book import life_of, refuse_gone
+from service.leads.errors import LeadNotFound
 from service.leads.present import journey_out, lead_out, touchpoint_out, transition_out
 from service.lifecycle.ledger import allowed
 from service.outbound.store import read_changes
@@ -32,12 +32,11 @@ class Listing(BaseModel, Generic[Item]):
 
 
 async def find_lead(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
-    """Return a lead's row; raises `LeadNotFound`, or `LeadMerged` naming the survivor."""
+    """Return a lead's row; raises `LeadNotFound`, `LeadErased`, or `LeadMerged` naming the survivor."""
     row = await store.read_lead(connection, lead_id)
     if row is None:
         raise LeadNotFound(f"there is no lead {lead_id}")
-    if row["merged_into"] is not None:
-        raise LeadMerged(row["merged_into"])
+    refuse_gone(row)
     return row
 
 

@@ -13,11 +13,12 @@ from service.core.http.answers import json_answer
 from service.core.http.auth import Caller, require
 from service.core.http.etags import IfMatch, strong
 from service.core.http.routing import Connection, ServiceRoute
-from service.leads import batches, operations, reading
+from service.leads import batches, erase, operations, reading
 from service.leads.operations import Writer
 from service.leads.schemas import (
     CorrectionCreate,
     CorrectionOut,
+    ErasureOut,
     LeadBatchOut,
     LeadCreate,
     LeadOut,
@@ -154,3 +155,14 @@ async def correct_lead(lead_id: UUID, body: CorrectionCreate, connection: Connec
     """The whole corrected ledger is run through the machine; the old rows stay, superseded."""
     done = await operations.correct_lead(connection, lead_id, body, by)
     return json_answer(done, status=201, headers={"ETag": strong(done["lead"]["version"])})
+
+
+@router.post(
+    "/leads/{lead_id}/erasure",
+    operation_id="erase_lead",
+    summary="Erase the person behind a lead",
+    response_model=ErasureOut,
+)
+async def erase_lead(lead_id: UUID, request: Request, connection: Connection, by: By) -> Response:
+    """What identifies the person goes, in raw deliveries and events too; the numbers stay. It cannot be undone."""
+    return json_answer(await erase.erase_lead(connection, lead_id, by, also=request.app.state.erasers))

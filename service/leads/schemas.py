@@ -321,6 +321,14 @@ class CorrectionOut(BaseModel):
     lead: LeadOut
 
 
+class ErasureOut(BaseModel):
+    """A person who was erased, and when."""
+
+    lead_id: UUID
+    erased_at: datetime
+    version: int
+
+
 class LeadListed(LeadOut):
     """A lead in a list; ``counted_at`` and ``counted_number`` say which journey or transition a figure counts."""
 

@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
-from service.outbound.examples import LEAD_CREATED, LEAD_MOVED, LEAD_UPDATED, TRANSITION_ACQUIRED, TRANSITION_CLEANED
+from service.outbound.examples import (
+    LEAD_CREATED,
+    LEAD_ERASED,
+    LEAD_MOVED,
+    LEAD_UPDATED,
+    TRANSITION_ACQUIRED,
+    TRANSITION_CLEANED,
+)
 
 Schema = dict[str, Any]
 
@@ -183,6 +190,18 @@ def _types() -> tuple[EventType, ...]:
                 timestamp=TRANSITION_CLEANED["occurred_at"],
                 recorded_at=TRANSITION_CLEANED["recorded_at"],
                 transition=TRANSITION_CLEANED,
+            ),
+        ),
+        EventType(
+            "lead.erased",
+            "The person behind a lead was erased; earlier events of the lead were cleaned of them as well.",
+            _event("lead.erased", _object({"lead": _LEAD})),
+            _example(
+                "lead.erased",
+                LEAD_ERASED,
+                event_id="019a9c70-22aa-7b3c-8d4e-5f60718293a4",
+                timestamp=LEAD_ERASED["updated_at"],
+                recorded_at=LEAD_ERASED["updated_at"],
             ),
         ),
     )

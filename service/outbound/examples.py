@@ -64,6 +64,15 @@ LEAD_MOVED: Final[dict[str, Any]] = LEAD_UPDATED | {
     "updated_at": "2026-11-19T09:36:44.576120Z",
 }
 
+LEAD_ERASED: Final[dict[str, Any]] = LEAD_MOVED | {
+    **dict.fromkeys(("email", "phone", "full_name", "first_name", "last_name", "job_title", "referred_by")),
+    **{name: {} for name in ("utm", "external_ids", "attributes", "consent")},
+    "company": {**LEAD_MOVED["company"], "name": None, "domain": None},
+    "version": 4,
+    "updated_at": "2026-11-20T08:00:00.000000Z",
+    "erased_at": "2026-11-20T08:00:00.000000Z",
+}
+
 TRANSITION_ACQUIRED: Final[dict[str, Any]] = {
     "id": "019a9c5e-51d2-7f39-a1b6-4c8d0e2f6a75",
     "lead_id": _LEAD_ID,

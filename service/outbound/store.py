@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.core.database import fetch
+from service.core.database import dumps, fetch
 from service.core.tables import installation
 from service.outbound.tables import outbox
 
@@ -91,6 +91,23 @@ _CHANGES: Final = text(
 async def read_changes(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
     """Return what ``lead.updated`` told of a lead, in order: ``occurred_at, recorded_at, changed``."""
     return await fetch(connection, _CHANGES, lead_id=lead_id)
+
+
+_REDACT: Final = text(
+    """UPDATE outbox SET data = data || jsonb_build_object(
+        'lead', (data -> 'lead') || CAST(:redacted AS jsonb)
+            || jsonb_build_object('company', (data -> 'lead' -> 'company') || CAST(:company AS jsonb))
+        ) || CASE WHEN data ? 'transition'
+            THEN jsonb_build_object('transition', (data -> 'transition') || '{"note": null}') ELSE '{}' END
+    WHERE lead_id = :lead_id"""
+)
+
+
+async def redact_events(
+    connection: AsyncConnection, lead_id: UUID, *, redacted: Mapping[str, Any], company: Mapping[str, Any]
+) -> None:
+    """Overwrite what a lead's events tell of the person (``redacted``, and ``company`` within it); what moved and when stays."""
+    await connection.execute(_REDACT, {"lead_id": lead_id, "redacted": dumps(redacted), "company": dumps(company)})
 
 
 async def read_cluster(connection: AsyncConnection) -> str:

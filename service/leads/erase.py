@@ -1,0 +1,57 @@
+"""Erasing a person: what identifies them goes, everywhere; what was counted stays counted.
+
+The lead's row, its identities, touchpoints, notes, events and stored answers are cleaned here, in one transaction; rooms above this one
+that hold more of the person (raw deliveries) pass in what cleans theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.leads import erase_store
+from service.leads.book import Book, Entry
+from service.leads.errors import LeadMerged, LeadNotFound
+from service.leads.operations import Writer
+from service.leads.present import COMPANY
+from service.outbound.store import redact_events
+
+Eraser = Callable[[AsyncConnection, UUID], Awaitable[None]]
+
+# What figures are grouped by stays: it says something of a company or of us, and nothing of the person.
+_OF_THE_PERSON: Final[dict[str, Any]] = {
+    **dict.fromkeys(("email", "phone", "full_name", "first_name", "last_name", "job_title", "referred_by")),
+    **{name: {} for name in ("utm", "external_ids", "attributes", "consent")},
+}
+_OF_THE_COMPANY: Final = {"name": None, "domain": None}
+
+
+async def erase_lead(
+    connection: AsyncConnection, lead_id: UUID, writer: Writer, *, also: Sequence[Eraser] = ()
+) -> dict[str, Any]:
+    """Erase the person behind a lead and return what is left; an erased lead stays erased, and nothing happens twice."""
+    book = Book(connection, now=writer.now, actor=writer.actor)
+    await book.take([lead_id])
+    entry = book.entries.get(lead_id)
+    if entry is None:
+        raise LeadNotFound(f"there is no lead {lead_id}")
+    if entry.row["merged_into"] is not None:
+        raise LeadMerged(entry.row["merged_into"])
+    if entry.row["erased_at"] is None:
+        writer.precondition.check(entry.row["version"])
+        await _erase(book, entry, writer.now, also)
+    return {"lead_id": lead_id, "erased_at": entry.row["erased_at"], "version": entry.row["version"]}
+
+
+async def _erase(book: Book, entry: Entry, now: datetime, also: Sequence[Eraser]) -> None:
+    await erase_store.erase(book.connection, entry.id)
+    for eraser in also:
+        await eraser(book.connection, entry.id)
+    await redact_events(book.connection, entry.id, redacted=_OF_THE_PERSON, company=_OF_THE_COMPANY)
+    entry.row |= _OF_THE_PERSON | {COMPANY[name]: value for name, value in _OF_THE_COMPANY.items()} | {"erased_at": now}
+    book.announce(entry, "lead.erased", {}, at=now)
+    await book.flush()
