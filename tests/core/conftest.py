@@ -23,7 +23,7 @@ from service.core.http import auth, problems
 from service.core.http.etags import IfMatch, strong
 from service.core.http.limits import BodyLimit
 from service.core.http.paging import Page, Paging, paginate
-from service.core.http.routing import Connection, ReadConnection, ServiceRoute
+from service.core.http.routing import Connection, ReadConnection, ServiceRoute, mount
 from service.core.ids import new_id
 from service.core.telemetry import Telemetry
 from service.settings import Settings
@@ -73,7 +73,9 @@ writer = auth.require("leads:write")
 
 
 @router.post("/notes", status_code=201, dependencies=[writer], response_model=NoteOut)
-async def create_note(body: NoteCreate, request: Request, response: Response, connection: Connection) -> Any:
+async def create_note(
+    body: NoteCreate, request: Request, response: Response, connection: Connection, dry_run: bool = False
+) -> Any:
     knobs: Knobs = request.app.state.knobs
     knobs.runs += 1
     row = {"id": new_id(), "text": body.text, "version": 1}
@@ -188,8 +190,7 @@ async def notes(settings: Settings, engine: AsyncEngine, knobs: Knobs) -> FastAP
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Telemetry, settings=settings)
     problems.install(app, extra_errors=(Teapot,))
-    app.include_router(router)
-    app.include_router(health.router)
+    mount(app, router, health.router)
     return app
 
 

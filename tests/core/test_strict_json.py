@@ -100,7 +100,16 @@ async def test_a_body_without_a_media_type_is_refused(api: AsyncClient):
 
 @pytest.mark.parametrize(
     ("query", "pointer"),
-    [("q=%00", "?q"), ("q=a%FF", "?q"), ("limit=5&q=%ED%A0%80", "?q"), ("%00=1", "?\x00"), ("q=k\xe4se", "?q")],
+    [
+        ("q=%00", "?q"),
+        ("colour=red", "?colour"),
+        ("Q=x", "?Q"),
+        ("limit=1&&lim%69t=2&q+=1", "?q "),
+        ("q=a%FF", "?q"),
+        ("limit=5&q=%ED%A0%80", "?q"),
+        ("%00=1", "?\x00"),
+        ("q=k\xe4se", "?q"),
+    ],
 )
 async def test_unfit_queries_are_refused(api: AsyncClient, notes, query, pointer):
     sent = []

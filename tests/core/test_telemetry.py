@@ -74,12 +74,14 @@ async def test_traceparent_is_passed_on(notes, given, kept):
 async def test_one_line_per_request_without_the_address_itself(api: AsyncClient):
     address = (await api.post("/v1/notes", json={"text": "x"})).headers["location"]
     with capture_logs() as lines:
-        await api.get(address, params={"secret": "hunter2"})
+        await api.get(address, headers={"X-Secret": "hunter2"})
+        await api.get(address, params={"hunter2": "hunter2"})
         await api.get("/v1/secret-in-the-path")
         await api.request("BREW", "/v1/notes")
 
     assert [(line["event"], line["method"], line["route"], line["status"]) for line in lines] == [
         ("http_request", "GET", "/v1/notes/{note_id}", 200),
+        ("http_request", "GET", "/v1/notes/{note_id}", 422),
         ("http_request", "GET", "(unmatched)", 404),
         ("http_request", "OTHER", "/v1/notes", 405),
     ]

@@ -187,9 +187,9 @@ def _where(location: Sequence[str | int]) -> str:
     place, *rest = location
     match place:
         case "query":
-            return f"?{rest[0]}"
+            return f"?{rest[0]}" if rest else "?"
         case "header":
-            return f"header:{str(rest[0]).title()}"
+            return f"header:{str(rest[0]).title()}" if rest else "header"
         case "body":
             # Pydantic marks a fault in a mapping's key so; the pointer names the key anyway.
             return pointer(part for part in rest if part != "[key]")

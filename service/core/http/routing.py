@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from fastapi import Request, params
+from fastapi import APIRouter, FastAPI, Request, params
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.types import Scope
 
-from service.core.errors import Invalid
-from service.core.http import auth, idempotency, openapi
+from service.core.http import auth, idempotency, openapi, queries
 from service.core.http.negotiation import negotiate, rows_field
 from service.core.http.strict_json import StrictRequest
 from service.core.http.unit import Connection, ReadConnection, Unit
 
-__all__ = ["Connection", "ReadConnection", "ServiceRoute"]
+__all__ = ["Connection", "ReadConnection", "ServiceRoute", "mount"]
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -47,11 +44,12 @@ class ServiceRoute(APIRoute):
         reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
         methods, rows = self.methods or set(), rows_field(self.response_model)
         posts, gets = "POST" in methods, "GET" in methods
+        known = frozenset(queries.parameters(self.dependant))
 
         async def handle(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
             caller = await auth.admit(request, scope_needed) if scope_needed else None
-            _refuse_malformed(request.scope)
+            queries.refuse_malformed(request.scope, known)
             if reads_json:
                 await request.json()
             unit = request.state.unit = Unit(request.app.state.engine)
@@ -70,18 +68,10 @@ class ServiceRoute(APIRoute):
         return handle
 
 
-def _refuse_malformed(scope: Scope) -> None:
-    """Raise `Invalid` for what percent-decoding would let through or paper over: NUL characters and invalid UTF-8."""
-    if "\0" in scope["path"]:
-        raise Invalid("path", "the path contains a NUL character")
-    query: bytes = scope["query_string"]
-    if query.isascii() and b"%" not in query:
-        return
-    for pair in query.split(b"&"):
-        name = unquote_to_bytes(pair.partition(b"=")[0]).decode("ascii", "replace")
-        try:
-            text = unquote_to_bytes(pair).decode()
-        except UnicodeDecodeError:
-            raise Invalid(f"?{name}", f"?{name}: invalid UTF-8") from None
-        if "\0" in text or not pair.isascii():
-            raise Invalid(f"?{name}", f"?{name}: contains a NUL character, or characters that are not percent-encoded")
+def mount(app: FastAPI, *routers: APIRouter) -> None:
+    """Add the routes of ``routers`` to ``app`` as they are.
+
+    ``include_router`` would try each route twice for each request; it is only needed to add a prefix or dependencies from outside.
+    """
+    for router in routers:
+        app.router.routes.extend(router.routes)
