@@ -145,10 +145,13 @@ class Submitted:
     """A person told us who they are.
 
     ``key`` recognises it again where one delivery carries several that may come back in other company; None trusts the delivery's own.
+    With ``revises`` it is a later version of a submission that the vendor sent before (a partial answer completed, an entry edited): what
+    it says replaces what that one said. The two are recognised as one by an external id they share.
     """
 
     fields: Fields
     key: str | None = None
+    revises: bool = False
 
 
 @dataclass(frozen=True, slots=True)
