@@ -22,7 +22,7 @@ def _is_postgresql(url: str | None) -> str | None:
 class Settings(BaseSettings):
     """Everything an operator can set, each from the variable of its name with the prefix ``LEADS_``."""
 
-    model_config = SettingsConfigDict(env_prefix="LEADS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LEADS_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     database_url: Annotated[
         str | None,

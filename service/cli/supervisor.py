@@ -13,8 +13,9 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-# A child that lived this long had started well: it is replaced at once. One that dies sooner waits longer each time.
-_HEALTHY_SECONDS: Final = 2.0
+# A child that lived this long had started well: it is replaced at once. One that dies sooner waits longer each time,
+# unless it was killed, which says nothing about the next one.
+_HEALTHY_SECONDS: Final = 5.0
 _FIRST_DELAY: Final = 0.25
 _LONGEST_DELAY: Final = 15.0
 
@@ -66,8 +67,12 @@ class Supervisor:
             pid, code = await self._run_once(program)
             if self._stopping.is_set():
                 return
-            healthy = time.monotonic() - started >= _HEALTHY_SECONDS
-            delay = 0.0 if healthy else min(_LONGEST_DELAY, max(_FIRST_DELAY, delay * 2))
+            if time.monotonic() - started >= _HEALTHY_SECONDS:
+                delay = 0.0
+            elif code == -signal.SIGKILL:
+                delay = _FIRST_DELAY
+            else:
+                delay = min(_LONGEST_DELAY, max(_FIRST_DELAY, delay * 2))
             log.error("child_died", program=program.name, pid=pid, exit_code=code, restart_in_seconds=delay)
             await self._pause(delay)
 
