@@ -72,13 +72,18 @@ def submissions_of(document: Any, channel: ChannelConfig, *, at: datetime) -> tu
     return tuple(Submitted(fields_of(item, channel, at=at)) for item in documents)
 
 
-def fields_of(document: Mapping[str, Any], channel: ChannelConfig, *, at: datetime) -> Fields:
-    """Return the person's fields in one document."""
+def fields_of(
+    document: Mapping[str, Any], channel: ChannelConfig, *, at: datetime, source: Mapping[str, Any] | None = None
+) -> Fields:
+    """Return the person's fields in one document.
+
+    An adapter that rewrote the vendor's body into our own names gives the body as ``source``: there the operator's mapping looks.
+    """
     found: dict[str, Any] = {}
     leftovers: dict[str, Any] = {}
     _spelled(document, found, leftovers)
     for field, expression in channel.mapping.items():
-        found[field] = (_mapped(expression, document), -1)
+        found[field] = (_mapped(expression, document if source is None else source), -1)
     fields = _typed({field: value for field, (value, _) in found.items()}, leftovers, at)
     for field, value in channel.defaults.items():
         if not fields.get(field):
