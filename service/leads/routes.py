@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1", route_class=ServiceRoute, tags=["leads"])
 Editor = Annotated[Caller, require("leads:write")]
 
 
-def _writer(caller: Editor, precondition: IfMatch) -> Writer:
+async def _writer(caller: Editor, precondition: IfMatch) -> Writer:
     return Writer(actor=f"key:{caller.name}", now=now(), precondition=precondition)
 
 
