@@ -6,12 +6,8 @@ Nothing is signed and nothing has a time, so the dedupe key is the only defence 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import re
-import secrets
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -20,7 +16,8 @@ from pydantic_core import to_json
 from service.channels.bodies import document
 from service.channels.contract import ChannelConfig, Refusal, Reply, Request, Stored, Translation
 from service.channels.mapping import compiled, search, submissions_of
-from service.channels.signatures import any_equal, without_credentials
+from service.channels.shared_secret import HEADER, Place, check_shared_secret, fresh_secret
+from service.channels.signatures import text_secret_fault, without_credentials
 from service.channels.values import as_text
 
 vendor: Final = "generic"
@@ -30,9 +27,6 @@ setup: Final = (
     "of Basic authentication, or as the last part of the address. Usual field names are understood; map others with JMESPath."
 )
 
-_MIN_SECRET: Final = 8
-_MAX_SECRET: Final = 200
-_SECRET: Final = re.compile(r"[!-~]+")
 _MAX_KEY: Final = 500
 
 
@@ -49,12 +43,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    place: Annotated[
-        Literal["any", "header", "basic", "url"], Field(description="Where the secret may be; any of them by default.")
-    ] = "any"
+    place: Annotated[Place, Field(description="Where the secret may be; any of them by default.")] = "any"
     header: Annotated[
         str, Field(pattern=r"^[a-z0-9-]{1,64}$", description="The header that carries the secret, in lower case.")
-    ] = "x-channel-secret"
+    ] = HEADER
     dedupe: Annotated[
         Annotated[str, AfterValidator(_is_expression)] | None,
         Field(max_length=500, description="JMESPath of a submission's own id. Absent: the hash of the content."),
@@ -63,14 +55,12 @@ class Settings(BaseModel):
 
 def new_secret() -> str | None:
     """Return 32 random bytes that fit a header and an address."""
-    return secrets.token_urlsafe(32)
+    return fresh_secret()
 
 
 def secret_fault(secret: str) -> str | None:
     """Return why this cannot be a secret, or None."""
-    if not (_MIN_SECRET <= len(secret) <= _MAX_SECRET and _SECRET.fullmatch(secret)):
-        return f"Must be {_MIN_SECRET} to {_MAX_SECRET} visible ASCII characters."
-    return None
+    return text_secret_fault(secret)
 
 
 def secret_in_url(settings: Any) -> bool:
@@ -88,34 +78,10 @@ def sample(address: str, settings: Any) -> str:
 
 def verify(request: Request, channel: ChannelConfig) -> None:
     """Raise `Refusal` unless the secret is where the channel expects it and the body is JSON or a form."""
-    given = [proof for proof in _proofs(request, channel.settings) if proof]
-    if not given:
-        raise Refusal("unsigned", "The request carries no secret.")
-    if not any(any_equal(proof, channel.secrets) for proof in given):
-        raise Refusal("wrong_secret", "The secret is not this channel's.")
+    settings = channel.settings
+    check_shared_secret(request, channel, place=settings.place, header=settings.header)
     if not isinstance(document(request), dict | list):
         raise Refusal("malformed_body", "The body must be a JSON object, a list of them, or a form.")
-
-
-def _proofs(request: Request, settings: Settings) -> list[str | None]:
-    headers, place = request.headers, settings.place
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    proofs: list[str | None] = []
-    if place in {"any", "header"}:
-        proofs.append(headers.get(settings.header) if settings.header != "authorization" else token or scheme)
-        proofs.append(token.strip() if scheme.lower() == "bearer" else None)
-    if place in {"any", "basic"} and scheme.lower() == "basic":
-        proofs.append(_password(token))
-    if place in {"any", "url"}:
-        proofs.append(request.url_secret)
-    return proofs
-
-
-def _password(token: str) -> str | None:
-    try:
-        return base64.b64decode(token.strip(), validate=True).decode().partition(":")[2]
-    except (binascii.Error, ValueError):
-        return None
 
 
 def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:

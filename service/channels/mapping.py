@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -21,11 +21,10 @@ from service.channels.contract import (
     Submitted,
 )
 from service.channels.spellings import field_of, is_container
-from service.channels.values import as_attribute, as_flag, as_instant, as_table, as_tags, as_text
+from service.channels.values import as_attribute, as_flag, as_past, as_table, as_tags, as_text
 
 _MAX_SUBMISSIONS: Final = 1000
 _MAX_ATTRIBUTES: Final = 100
-_AHEAD: Final = timedelta(minutes=5)
 _COMPANY: Final = {
     "name": "company_name",
     "domain": "company_domain",
@@ -135,8 +134,7 @@ def _typed(found: dict[str, Any], leftovers: dict[str, Any], at: datetime) -> di
         fields["tags"] = tags
     if as_flag(found.get("test")):
         fields["test"] = True
-    occurred_at = as_instant(found.get("occurred_at"))
-    fields["occurred_at"] = occurred_at if occurred_at and occurred_at <= at + _AHEAD else at
+    fields["occurred_at"] = as_past(found.get("occurred_at"), at=at)
     if "campaign" not in fields and "campaign" in tables["utm"]:
         fields["campaign"] = tables["utm"]["campaign"]
     return fields

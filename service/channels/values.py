@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
 
 # Longer texts do not fit the indexes over them; no real name, address or campaign is.
 _MAX_TEXT: Final = 500
@@ -13,6 +16,8 @@ _MAX_LONG_TEXT: Final = 4000
 _EXACT: Final = 2**53
 _MILLISECONDS: Final = 10**11
 _MAX_DEPTH: Final = 8
+_MAX_RECORDS: Final = 1000
+_AHEAD: Final = timedelta(minutes=5)
 _TRUE: Final = frozenset({"1", "true", "yes", "y", "on", "ja", "oui", "si", "granted", "subscribed", "accepted"})
 
 
@@ -40,8 +45,8 @@ def as_tags(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for item in items[:50] if (tag := as_text(item, _MAX_ID))))
 
 
-def as_instant(value: Any) -> datetime | None:
-    """Return ISO 8601 or unix seconds or milliseconds as an aware instant; a time without a zone is UTC."""
+def as_instant(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """Return ISO 8601 or unix seconds or milliseconds as an aware instant; a time without a zone is in ``zone``."""
     try:
         text = as_text(value)
         if text is None:
@@ -50,9 +55,38 @@ def as_instant(value: Any) -> datetime | None:
             number = float(text)
             return datetime.fromtimestamp(number / 1000 if abs(number) > _MILLISECONDS else number, UTC)
         found = datetime.fromisoformat(text)
-        return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).astimezone(UTC)
+        return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def as_past(value: Any, *, at: datetime, zone: tzinfo = UTC) -> datetime:
+    """Return the vendor's time, or ``at`` (when it reached us) where there is none or it has not come yet."""
+    found = as_instant(value, zone)
+    return found if found is not None and found <= at + _AHEAD else at
+
+
+def as_record(value: Any) -> dict[str, Any]:
+    """Return an object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_records(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a list, at most 1,000 of them."""
+    return [item for item in value[:_MAX_RECORDS] if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _zone_name(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("Not a time zone of the IANA database, such as Europe/Berlin") from None
+    return name
+
+
+Timezone = Annotated[
+    str, AfterValidator(_zone_name), Field(max_length=64, description="The zone of times that are sent without one.")
+]
 
 
 def as_table(name: str, value: Any) -> dict[str, Any]:
