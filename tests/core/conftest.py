@@ -47,7 +47,7 @@ class NoteOut(BaseModel):
     version: int
 
 
-class Teapot(Exception):  # noqa: N818
+class Teapot(Exception):
     """An error of a pure room: the same shape, another base."""
 
     code = "transition_refused"

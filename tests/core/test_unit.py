@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from service.core import outage
 from service.core.database import create_engine, transaction
 from service.core.errors import Conflict
 from service.core.http.routing import Connection, ReadConnection, ServiceRoute
+from service.core.ids import new_id
 from tests.core.conftest import Knobs, caller
 
 NOTE = {"text": "x"}
@@ -166,3 +168,26 @@ def test_what_is_no_outage():
     assert outage.retry_after(ValueError("closed")) is None
     assert outage.retry_after(asyncpg.InterfaceError("another operation is in progress")) is None
     assert outage.retry_after(asyncpg.UndefinedTableError("no such table")) is None
+
+
+async def test_a_storm_of_callers_who_leave_costs_no_connection(api: AsyncClient, engine, count):
+    """Each is cancelled at another moment: while it waits for a connection, runs a statement, commits, gives back."""
+    dice = Random(7)
+    assert (await api.post("/v1/notes", json=NOTE)).status_code == 201
+    answered = 1
+    for _ in range(8):
+        tasks = [
+            asyncio.create_task(
+                api.post("/v1/notes", json=NOTE, headers={"Idempotency-Key": f"{new_id()}"} if odd % 2 else {})
+            )
+            for odd in range(25)
+        ]
+        for task in tasks:
+            asyncio.get_running_loop().call_later(dice.random() * 0.15, task.cancel)
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        answered += sum(not isinstance(one, BaseException) for one in done)
+        assert all(isinstance(one, asyncio.CancelledError) or one.status_code == 201 for one in done)
+
+    assert engine.pool.checkedout() == 0
+    assert answered <= await count()
+    assert (await api.post("/v1/notes", json=NOTE)).status_code == 201

@@ -103,7 +103,7 @@ class KeyRing:
         if prefix is None:
             raise Unauthenticated("this is not a key", error="invalid_token")
         now = clock.now()
-        async with aclosing(await connect(self._engine)) as connection:
+        async with aclosing(await connect(self._engine, autocommit=True)) as connection:
             row = await store.key_by_prefix(connection, prefix)
             if row is None or not hmac.compare_digest(row["hash"], digest):
                 raise Unauthenticated("the key is unknown", error="invalid_token")
@@ -111,7 +111,6 @@ class KeyRing:
                 raise Unauthenticated("the key was revoked", error="invalid_token")
             if row["last_used_at"] is None or now - row["last_used_at"] > _TOUCHED_EVERY:
                 await store.touch_key(connection, row["id"], now)
-                await connection.commit()
         caller = Caller(key_id=row["id"], name=row["name"], scopes=frozenset(row["scopes"]))
         if len(self._known) >= _MOST_KEYS:
             self._known.clear()

@@ -26,6 +26,8 @@ class Unit:
     async def connection(self) -> AsyncConnection:
         """Return the connection whose transaction the route commits."""
         if self._connection is None:
+            # One request must never hold one connection and wait for another: a few of those would lock each other out of the pool.
+            assert self._reader is None, "a route that writes asks for Connection first, or for nothing else"
             self._connection = await connect(self._engine)
         return self._connection
 
@@ -34,8 +36,7 @@ class Unit:
         if self._connection is not None:
             return self._connection
         if self._reader is None:
-            self._reader = await connect(self._engine)
-            await self._reader.execution_options(isolation_level="AUTOCOMMIT")
+            self._reader = await connect(self._engine, autocommit=True)
         return self._reader
 
     async def commit(self) -> None:
@@ -65,15 +66,16 @@ def _commit_and_close(connection: SyncConnection) -> None:
     connection.close()
 
 
-async def connect(engine: AsyncEngine) -> AsyncConnection:
-    """Return a connection from the pool, or raise `DatabaseAway`."""
+async def connect(engine: AsyncEngine, *, autocommit: bool = False) -> AsyncConnection:
+    """Return a connection from the pool, to be closed by the caller, or raise `DatabaseAway`."""
     try:
-        return await engine.connect()
+        connection = await engine.connect()
     except Exception as error:
         seconds = outage.retry_after(error)
         if seconds is None:
             raise
         raise DatabaseAway(seconds) from error
+    return await connection.execution_options(isolation_level="AUTOCOMMIT") if autocommit else connection
 
 
 async def _connection(request: Request) -> AsyncConnection:
