@@ -37,12 +37,16 @@ Sort = Literal[
 ]
 _KINDS: Final[dict[str, type]] = {"id": UUID, "acquired_at": datetime, "stage_entered_at": datetime, "score": int}
 _PAGING: Final = frozenset({"limit", "cursor", "count"})
+_FIGURE: Final = "With `behind`: as in the statistics"
+_OF_A_FIGURE: Final = frozenset(
+    {"part", "from_", "to", "tz", "unit", "skips", "window", "known_at", "entry_stage", "score_band"}
+)
 
 
 class LeadQuery(BaseModel):
     """The filters of the lead list. A filter given several times means any of its values; different filters must all hold."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="forbid")
 
     stage: list[Stage] = []
     channel: Values = []
@@ -77,6 +81,19 @@ class LeadQuery(BaseModel):
         ]
         | None
     ) = None
+    part: Annotated[
+        str | None,
+        Field(max_length=100, description="With `behind`: the part of the stage, such as `reached` or `open`"),
+    ] = None
+    from_: Annotated[str | None, Field(alias="from", max_length=100, description=_FIGURE)] = None
+    to: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
+    tz: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
+    unit: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
+    skips: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
+    window: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
+    known_at: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
+    entry_stage: Annotated[Values, Field(description=_FIGURE)] = []
+    score_band: Annotated[Values, Field(description=_FIGURE)] = []
     sort: Sort = "-created_at"
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=2000)] | None = None
@@ -96,8 +113,8 @@ async def list_page(connection: AsyncConnection, request: Request, query: LeadQu
     """Return the page of leads, or of the leads behind a figure, that a request asks for."""
     if query.behind is not None:
         return await _page_behind(connection, request, query, now=now)
-    if query.model_extra:
-        raise Invalid(f"?{next(iter(query.model_extra))}", "unknown parameter")
+    if of_a_figure := sorted(query.model_fields_set & _OF_A_FIGURE):
+        raise Invalid(f"?{of_a_figure[0].rstrip('_')}", "belongs to a list behind a figure: give behind, too")
     if any(name not in search_store.EQUAL for name in query.missing):
         raise Invalid("?missing", f"must be one of {', '.join(search_store.EQUAL)}")
     return await _page_of_leads(connection, request, query)
