@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from email.message import Message
 from typing import Any, Final
 from urllib.parse import parse_qsl
+from xml.etree.ElementTree import Element, ParseError
 
+from defusedxml.ElementTree import fromstring
 from pydantic_core import from_json
 from python_multipart import FormParser
 from python_multipart.exceptions import FormParserError
@@ -46,6 +50,35 @@ def document(request: Request) -> Any:
         else:
             json_document(request)
     return request.parsed
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """Return the body as a JSON object, or refuse it."""
+    body = json_document(request)
+    if not isinstance(body, dict):
+        raise Refusal("malformed_body", "The body must be a JSON object.")
+    return body
+
+
+def xml_root(body: bytes) -> Element:
+    """Return the root of an XML document; refuse what is not well-formed, and document types and entities altogether."""
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    # LookupError: an encoding nobody knows; defusedxml's own errors are ValueErrors.
+    except (ParseError, ValueError, LookupError):
+        raise Refusal("malformed_body", "The body is not well-formed XML, or has a document type.") from None
+    return root
+
+
+def content_hash(content: Any) -> str:
+    """Return a hash of a JSON value that does not depend on spaces, escapes or the order of names."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def redacted_json(body: dict[str, Any], *names: str) -> bytes:
+    """Return the object as JSON, the values of these names replaced; large integers stay exact."""
+    known = {name: "[redacted]" if name in names else value for name, value in body.items()}
+    return json.dumps(known, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _media_type(request: Request) -> tuple[str, dict[str, str]]:
