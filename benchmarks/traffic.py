@@ -35,6 +35,12 @@ def people(count: int, label: str) -> Iterator[dict[str, Any]]:
         }
 
 
+def get(path: str, key: str = "") -> bytes:
+    """Return a raw HTTP request without a body."""
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", *([f"Authorization: Bearer {key}"] if key else [])]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
 def post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
     """Return a raw HTTP request."""
     lines = [

@@ -53,7 +53,9 @@ def is_sql_home(path: Path) -> bool:
 
 def is_route(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     decorators = (d.func for d in function.decorator_list if isinstance(d, ast.Call))
-    return any(isinstance(d, ast.Attribute) and d.attr in METHODS and "router" in ast.unparse(d.value) for d in decorators)
+    return any(
+        isinstance(d, ast.Attribute) and d.attr in METHODS and "router" in ast.unparse(d.value) for d in decorators
+    )
 
 
 def statements(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -61,7 +63,9 @@ def statements(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return sum(isinstance(node, ast.stmt) for statement in body for node in ast.walk(statement))
 
 
-def test_rooms_know_only_the_rooms_below_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rooms_know_only_the_rooms_below_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(ROOT)
     assert lint_imports(no_cache=True) == 0, capsys.readouterr().out
 
@@ -72,7 +76,9 @@ def test_only_the_machine_imports_python_statemachine() -> None:
 
 
 def test_transactions_end_in_one_place() -> None:
-    found = {name(p) for p in SERVICE for c in calls(p) if isinstance(c.func, ast.Attribute) and c.func.attr == "commit"}
+    found = {
+        name(p) for p in SERVICE for c in calls(p) if isinstance(c.func, ast.Attribute) and c.func.attr == "commit"
+    }
     assert found - set(MAY_COMMIT) == set()
 
 
@@ -82,7 +88,9 @@ def test_sql_lives_in_stores() -> None:
         for path in SERVICE
         if not is_sql_home(path) and name(path) not in MAY_HOLD_SQL
         for call in calls(path)
-        if isinstance(call.func, ast.Name) and call.func.id in SQL_FUNCTIONS and imports_from_sqlalchemy(path, call.func.id)
+        if isinstance(call.func, ast.Name)
+        and call.func.id in SQL_FUNCTIONS
+        and imports_from_sqlalchemy(path, call.func.id)
     }
     assert found == set()
 
@@ -104,6 +112,21 @@ def test_route_bodies_are_thin() -> None:
         if is_route(function) and statements(function) > 6
     ]
     assert found == []
+
+
+def test_dependencies_stay_on_the_loop() -> None:
+    """FastAPI sends a synchronous dependency through a thread, which costs more than most of them do."""
+    found = []
+    for path in SERVICE:
+        asked = {c.args[0].id for c in calls(path) if is_depends(c) and c.args and isinstance(c.args[0], ast.Name)}
+        found += [
+            f"{name(path)}:{f.lineno}" for f in functions(path) if f.name in asked and isinstance(f, ast.FunctionDef)
+        ]
+    assert found == []
+
+
+def is_depends(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in {"Depends", "Security"}
 
 
 def test_files_have_one_job() -> None:
