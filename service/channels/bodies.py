@@ -75,12 +75,6 @@ def content_hash(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def redacted_json(body: dict[str, Any], *names: str) -> bytes:
-    """Return the object as JSON, the values of these names replaced; large integers stay exact."""
-    known = {name: "[redacted]" if name in names else value for name, value in body.items()}
-    return json.dumps(known, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def _media_type(request: Request) -> tuple[str, dict[str, str]]:
     header = request.headers.get("content-type", "")
     media = header.partition(";")[0].strip().lower()
