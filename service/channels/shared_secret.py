@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from typing import Final, Literal
 
@@ -15,11 +16,22 @@ from service.channels.signatures import any_equal
 
 Place = Literal["any", "header", "basic", "url"]
 HEADER: Final = "x-channel-secret"
+# What a path takes without being rewritten by anybody on the way.
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 
 
 def fresh_secret() -> str:
     """Return 32 random bytes that fit a header and an address."""
     return secrets.token_urlsafe(32)
+
+
+def url_secret_fault(secret: str) -> str | None:
+    """Return why this cannot be the secret part of an address, or None."""
+    return (
+        None
+        if _UNRESERVED.fullmatch(secret)
+        else "Must be 16 to 200 letters, digits, dots, tildes, hyphens or underscores."
+    )
 
 
 def check_shared_secret(
