@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -142,6 +143,14 @@ def test_time_comes_from_the_clock() -> None:
     direct = re.compile(r"datetime\.(now|utcnow)\(|date\.today\(")
     found = [name(p) for p in SERVICE if direct.search(p.read_text()) and name(p) != "service/core/clock.py"]
     assert found == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    named = {re.match(r"[\w-]+", requirement)[0] for group in groups for requirement in group}
+    explained = set(re.findall(r"^\| ([a-z][\w-]+) \|", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE))
+    assert named == explained - {"package"}
 
 
 def test_allowed_exceptions_still_exist() -> None:
