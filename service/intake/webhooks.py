@@ -70,9 +70,9 @@ def _add(app: FastAPI, method: str, path: str, endpoint: Any, name: str, summary
 
 async def _by_channel(channel_key: str) -> Response:
     """Answered by the channel's adapter in the vendor's own form; guarded by the vendor's own scheme, not by an API key."""
-    raise NotImplementedError(channel_key)
+    raise AssertionError(f"WebhookRoute answers {channel_key}")
 
 
 async def _by_url_secret(channel_key: str, url_secret: str) -> Response:
     """Answered as without the secret; for vendors that can neither sign nor send a header."""
-    raise NotImplementedError(channel_key, url_secret)
+    raise AssertionError(f"WebhookRoute answers {channel_key}/{len(url_secret)}")
