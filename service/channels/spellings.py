@@ -7,20 +7,20 @@ from typing import Any, Final
 
 # Compared without case, spaces and punctuation, and without a leading "your": "Your E-Mail" is "email".
 SPELLINGS: Final[dict[str, str]] = {
-    "email": "email mail emailaddress mailaddress emailadresse workemail businessemail contactemail useremail correo courriel 邮箱 电子邮件",
+    "email": "email mail emailaddress mailaddress emailadresse workemail businessemail contactemail useremail correo courriel 邮箱 电子邮箱 电子邮件",
     "phone": "phone tel telephone mobile phonenumber mobilephone mobilenumber telephonenumber cell cellphone handy telefon telefono"
-    " workphone contactphone telphone phonemobile whatsapp 电话 手机 手机号",
-    "full_name": "fullname name contactname completename displayname personname 姓名",
+    " workphone contactphone telphone phonemobile whatsapp 电话 手机 手机号 手机号码 电话号码 联系电话 联系手机",
+    "full_name": "fullname name contactname completename displayname personname 姓名 您的姓名 联系人",
     "first_name": "firstname fname givenname forename first vorname prenom",
     "last_name": "lastname lname surname familyname last nachname apellido",
-    "job_title": "jobtitle title position jobrole role jobposition 职位",
+    "job_title": "jobtitle title position jobrole role jobposition 职位 职务",
     "company_name": "company companyname organization organisation organizationname organisationname org firma employer business"
-    " businessname 公司",
+    " businessname 公司 公司名称 企业名称 单位名称",
     "company_domain": "companydomain domain companywebsite website companyurl",
-    "industry": "industry sector branche companyindustry",
+    "industry": "industry sector branche companyindustry 行业 所属行业",
     "company_size": "companysize employees numberofemployees companyemployees employeecount",
     "country": "country countrycode companycountry land",
-    "region": "region state province companyregion",
+    "region": "region state province companyregion 省份",
     "campaign": "campaign campaignname campaignid",
     "referred_by": "referredby referral referralcode referrername",
     "tags": "tags labels",
