@@ -8,9 +8,7 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Table, TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy import Table, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
@@ -24,26 +22,38 @@ Rows = Sequence[Mapping[str, Any]]
 
 _JOURNEY_PREFIX: Final = "journey__"
 
-# One round trip brings the lead, locked, and the journey it is on.
-_LOAD = text(
+# One round trip brings the lead, locked, and the journey it is on. One lead has a statement of its own: for an array the planner
+# makes a new plan each time, which takes it longer than the look-up.
+_SELECT_LOCKED: Final = (
     "SELECT leads.*, "
     + ", ".join(f"journeys.{column.name} AS {_JOURNEY_PREFIX}{column.name}" for column in journeys.columns)
-    + """
-    FROM leads JOIN journeys ON journeys.lead_id = leads.id AND journeys.number = leads.journey
-    WHERE leads.id = ANY(:ids) ORDER BY leads.id FOR UPDATE OF leads"""
-).bindparams(bindparam("ids", type_=ARRAY(PG_UUID)))
+    + " FROM leads JOIN journeys ON journeys.lead_id = leads.id AND journeys.number = leads.journey WHERE leads.id "
+)
+_LOCK_ONE: Final = text(_SELECT_LOCKED + "= CAST(:id AS uuid) FOR UPDATE OF leads")
+_LOCK_MANY: Final = text(_SELECT_LOCKED + "= ANY(CAST(:ids AS uuid[])) ORDER BY leads.id FOR UPDATE OF leads")
 
 _ADDED: Final[Mapping[str, Table]] = {
     table.name: table
     for table in (leads, transitions, journeys, touchpoints, corrections, outbox, cohort_deltas, flow_deltas)
 }
 CHANGED: Final = "changed_leads"
+_CHANGED_IDS: Final = "changed_ids"
 
 
 async def lock_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Lock leads, in the order of their ids so that no two transactions wait for each other, and return each with its journey."""
+    """Lock leads, in the order of their ids so that no two transactions wait for each other, and return each with its journey.
+
+    Both rows are locked: of a row that it had to wait for, PostgreSQL reads what was committed meanwhile, but of rows that it joins to
+    it only if they are locked as well. A journey that began while we waited is not seen at all, so we look again, now holding the lead.
+    """
+    found = await fetch(connection, _LOAD, ids=sorted(ids))
+    missing = set(ids) - {row["id"] for row in found}
+    if missing and (held := await fetch(connection, _LOCK, ids=sorted(missing))):
+        found += await fetch(connection, _LOAD, ids=[row["id"] for row in held])
+    one = next(iter(ids)) if len(ids) == 1 else None
+    rows = await (fetch(connection, _LOCK_ONE, id=one) if one else fetch(connection, _LOCK_MANY, ids=sorted(ids)))
     pairs = []
-    for row in await fetch(connection, _LOAD, ids=sorted(ids)):
+    for row in rows:
         journey = {
             name.removeprefix(_JOURNEY_PREFIX): row.pop(name) for name in list(row) if name.startswith(_JOURNEY_PREFIX)
         }
@@ -58,7 +68,10 @@ async def flush(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
     """
     parts = tuple(sorted(name for name, some in rows.items() if some))
     if parts:
-        await connection.execute(_flush_statement(parts), {name: dumps(rows[name]) for name in parts})
+        parameters: dict[str, Any] = {name: dumps(rows[name]) for name in parts}
+        if CHANGED in parts:
+            parameters[_CHANGED_IDS] = [row["id"] for row in rows[CHANGED]]
+        await connection.execute(_flush_statement(parts), parameters)
 
 
 @cache
@@ -71,7 +84,11 @@ def _part(name: str) -> str:
     if name == CHANGED:
         columns = [column.name for column in leads.columns if column.name not in {"id", "created_at"}]
         assignments = ", ".join(f"{column} = new.{column}" for column in columns)
-        return f"UPDATE leads SET {assignments} FROM {_recordset('leads', name)} new WHERE leads.id = new.id"
+        # The array lets the planner look the leads up; from the record set alone it cannot tell how few they are.
+        return (
+            f"UPDATE leads SET {assignments} FROM {_recordset('leads', name)} new "
+            f"WHERE leads.id = new.id AND leads.id = ANY(CAST(:{_CHANGED_IDS} AS uuid[]))"
+        )
     table = _ADDED[name]
     if table is outbox:
         columns = [column.name for column in outbox.columns if column.name != "position"]
@@ -120,12 +137,17 @@ async def claim_identities(
 
     A claim waits for a transaction that claims the same identity to end; all transactions claim in one order, so none wait in a ring.
     """
-    if not claims:
-        return {}
-    rows = await fetch(connection, _CLAIM, now=now, **_columns(claims))
-    claimed = {Identity(row["kind"], row["value"]) for row in rows}
-    taken = [identity for identity in claims if identity not in claimed]
-    return await owners(connection, taken) if taken else {}
+    owned: dict[Identity, UUID] = {}
+    open_claims = dict(claims)
+    while open_claims:
+        rows = await fetch(connection, _CLAIM, now=now, **_columns(open_claims))
+        for row in rows:
+            del open_claims[Identity(row["kind"], row["value"])]
+        taken = await owners(connection, open_claims) if open_claims else {}
+        # Whoever had it may have let go of it between the two statements: then it is claimed again.
+        owned |= taken
+        open_claims = {identity: lead for identity, lead in open_claims.items() if identity not in taken}
+    return owned
 
 
 async def owners(connection: AsyncConnection, wanted: Collection[Identity]) -> dict[Identity, UUID]:
