@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recounting import NOW, asked, assert_same, check_addresses, recount, value
 from sqlalchemy.ext.asyncio import AsyncEngine
+from worlds import people
 
 from service.core.database import transaction
+from service.leads.counting import journey_cell
 from service.lifecycle.ledger import Journey
 from service.stats.asking import question_of
+from service.stats.funnel import CellCount, cohort_groups
 from service.stats.schemas import FunnelQuery
 
 CASES: list[dict[str, Any]] = [
@@ -88,3 +93,13 @@ async def test_tags_count_a_lead_in_each_of_its_groups_and_once_in_the_totals(en
         assert {group["key"]["tag"] for group in some["groups"]} == {"vip", "old"}
         assert_same(some["totals"], recount([j for p, j in chosen if {"vip", "old"} & set(p.tags)]))
         await check_addresses(connection, some)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.sampled_from(["credit", "strict"]))
+def test_sums_over_cells_are_the_recount(seed: int, skips: Any) -> None:
+    journeys = [journey for person in people(seed, 12) for journey in person.journeys]
+    asked_for = question_of(FunnelQuery(skips=skips), mode="cohort", now=NOW)
+    counts = [CellCount(1, (), journey_cell(journey), 1) for journey in journeys]
+    (group,) = cohort_groups(asked_for, counts)
+    assert_same(group, recount(journeys, skips=skips), skips=skips)
