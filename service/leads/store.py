@@ -29,8 +29,9 @@ _SELECT_LOCKED: Final = (
     + ", ".join(f"journeys.{column.name} AS {_JOURNEY_PREFIX}{column.name}" for column in journeys.columns)
     + " FROM leads JOIN journeys ON journeys.lead_id = leads.id AND journeys.number = leads.journey WHERE leads.id "
 )
-_LOCK_ONE: Final = text(_SELECT_LOCKED + "= CAST(:id AS uuid) FOR UPDATE OF leads")
-_LOCK_MANY: Final = text(_SELECT_LOCKED + "= ANY(CAST(:ids AS uuid[])) ORDER BY leads.id FOR UPDATE OF leads")
+_LOCK_ONE: Final = text(_SELECT_LOCKED + "= CAST(:id AS uuid) FOR UPDATE OF leads, journeys")
+_LOCK_MANY: Final = text(_SELECT_LOCKED + "= ANY(CAST(:ids AS uuid[])) ORDER BY leads.id FOR UPDATE OF leads, journeys")
+_HOLD: Final = text("SELECT id FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 
 _ADDED: Final[Mapping[str, Table]] = {
     table.name: table
@@ -46,19 +47,23 @@ async def lock_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list
     Both rows are locked: of a row that it had to wait for, PostgreSQL reads what was committed meanwhile, but of rows that it joins to
     it only if they are locked as well. A journey that began while we waited is not seen at all, so we look again, now holding the lead.
     """
-    found = await fetch(connection, _LOAD, ids=sorted(ids))
+    found = await _locked(connection, ids)
     missing = set(ids) - {row["id"] for row in found}
-    if missing and (held := await fetch(connection, _LOCK, ids=sorted(missing))):
-        found += await fetch(connection, _LOAD, ids=[row["id"] for row in held])
-    one = next(iter(ids)) if len(ids) == 1 else None
-    rows = await (fetch(connection, _LOCK_ONE, id=one) if one else fetch(connection, _LOCK_MANY, ids=sorted(ids)))
+    if missing and (held := await fetch(connection, _HOLD, ids=sorted(missing))):
+        found += await _locked(connection, [row["id"] for row in held])
     pairs = []
-    for row in rows:
+    for row in found:
         journey = {
             name.removeprefix(_JOURNEY_PREFIX): row.pop(name) for name in list(row) if name.startswith(_JOURNEY_PREFIX)
         }
         pairs.append((row, journey))
     return pairs
+
+
+async def _locked(connection: AsyncConnection, ids: Collection[UUID]) -> list[dict[str, Any]]:
+    if len(ids) == 1:
+        return await fetch(connection, _LOCK_ONE, id=next(iter(ids)))
+    return await fetch(connection, _LOCK_MANY, ids=sorted(ids))
 
 
 async def flush(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
