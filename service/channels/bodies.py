@@ -35,7 +35,7 @@ def json_document(request: Request) -> Any:
             raise Refusal("malformed_body", "The body is not valid JSON in UTF-8.") from None
         # No escape, no NUL: the walk is for the few bodies that contain the six characters.
         if b"\\u0000" in request.body:
-            _refuse_nul(request.parsed)
+            refuse_nul(request.parsed)
     return request.parsed
 
 
@@ -57,6 +57,14 @@ def json_object(request: Request) -> dict[str, Any]:
     body = json_document(request)
     if not isinstance(body, dict):
         raise Refusal("malformed_body", "The body must be a JSON object.")
+    return body
+
+
+def any_object(request: Request) -> dict[str, Any]:
+    """Return the body as an object by its media type, JSON or a form, or refuse it."""
+    body = document(request)
+    if not isinstance(body, dict):
+        raise Refusal("malformed_body", "The body must be a JSON object or a form.")
     return body
 
 
@@ -133,7 +141,7 @@ def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return PHP's notation as what it means: ``a[b][c]=1`` is {"a": {"b": {"c": "1"}}}, ``a[]=1`` and a repeated ``a`` are lists."""
     root: dict[str, Any] = {}
     for name, value in pairs:
-        _refuse_nul([name, value])
+        refuse_nul([name, value])
         head, bracket, _ = name.partition("[")
         path = [head, *_BRACKETS.findall(name[len(head) :])] if bracket and head and name.endswith("]") else [name]
         if len(path) > _MAX_NESTING:
@@ -159,7 +167,8 @@ def _put(root: dict[str, Any], path: list[str], value: Any) -> None:
         level[last] = value
 
 
-def _refuse_nul(value: Any) -> None:
+def refuse_nul(value: Any) -> None:
+    """Refuse a document with a NUL character in one of its texts: no database keeps it."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.channels import generic, standard_webhooks
+from service.channels import (
+    activecampaign,
+    calendly,
+    generic,
+    gravity_forms,
+    intercom,
+    jotform,
+    mailchimp,
+    mautic,
+    standard_webhooks,
+    tally,
+    typeform,
+)
 from service.channels.contract import Adapter
 
 _ALL: Final[tuple[Adapter, ...]] = (
-    standard_webhooks,
+    activecampaign,
+    calendly,
     generic,
+    gravity_forms,
+    intercom,
+    jotform,
+    mailchimp,
+    mautic,
+    standard_webhooks,
+    tally,
+    typeform,
 )
 ADAPTERS: Final[dict[str, Adapter]] = {adapter.vendor: adapter for adapter in _ALL}

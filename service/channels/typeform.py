@@ -7,16 +7,14 @@ the body of a test request marks it; that its answers come from ``an_account@exa
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 
 from service.channels.answers import Answer, document_of, person_of
-from service.channels.bodies import json_document
+from service.channels.bodies import content_hash, json_object
 from service.channels.contract import ChannelConfig, Refusal, Reply, Request, Stored, Submitted, Translation
 from service.channels.shared_secret import fresh_secret
 from service.channels.signatures import Scheme, check_hmac, signed_curl, text_secret_fault, without_credentials
@@ -80,7 +78,7 @@ def sample(address: str, _settings: Any) -> str:
 def verify(request: Request, channel: ChannelConfig) -> None:
     """Raise `Refusal` unless the raw body is signed by one of the secrets and is a JSON object."""
     check_hmac(_SCHEME, request, channel.secrets)
-    _event(request)
+    json_object(request)
 
 
 def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:
@@ -95,15 +93,14 @@ def reply(delivery_id: str, _channel: ChannelConfig) -> Reply:
 
 def dedupe_key(request: Request, _channel: ChannelConfig) -> str | None:
     """Return the response's token; with the hash of the answers while it is partial, and of the body where there is no token."""
-    event = _event(request)
+    event = json_object(request)
     response = as_record(event.get("form_response"))
     token = as_text(response.get("token"), 200)
     if token is None:
-        return f"body:{hashlib.sha256(request.body).hexdigest()}"
+        return f"body:{content_hash(event)}"
     if event.get("event_type") != _PARTIAL:
         return f"{as_text(event.get('event_type'), 50)}:{token}"
-    said = to_json([response.get("answers"), response.get("hidden")])
-    return f"{_PARTIAL}:{token}:{hashlib.sha256(said).hexdigest()}"
+    return f"{_PARTIAL}:{token}:{content_hash([response.get('answers'), response.get('hidden')])}"
 
 
 def redact(request: Request, _channel: ChannelConfig) -> Stored:
@@ -113,7 +110,7 @@ def redact(request: Request, _channel: ChannelConfig) -> Stored:
 
 def translate(request: Request, channel: ChannelConfig) -> Translation:
     """Return the person who answered."""
-    event = _event(request)
+    event = json_object(request)
     kind = event.get("event_type")
     if kind not in {_COMPLETE, _PARTIAL}:
         return Translation(ignored="Not a response to a form.")
@@ -138,13 +135,6 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
     if fields.get("email", "").lower() in channel.settings.test_emails:
         fields["test"] = True
     return Translation(submissions=(Submitted(fields, revises=True),))
-
-
-def _event(request: Request) -> dict[str, Any]:
-    event = json_document(request)
-    if not isinstance(event, dict):
-        raise Refusal("malformed_body", "The body must be a JSON object.")
-    return event
 
 
 def _answers(response: Mapping[str, Any]) -> Iterator[Answer]:
