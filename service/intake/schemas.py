@@ -63,6 +63,11 @@ class Policy(_In):
     ] = None
 
 
+def _hide_default(schema: dict[str, Any]) -> None:
+    """Absent is not a value: the default only makes the field optional, and would not be valid if it were sent."""
+    schema.pop("default", None)
+
+
 class ChannelCreate(_In):
     """A way in for leads."""
 
@@ -84,7 +89,11 @@ class ChannelPatch(_In):
 
     name: ShortText | None = None
     secret: Annotated[
-        Secret, Field(description="A new secret; the previous one goes on to count for `secret_overlap_hours`")
+        Secret,
+        Field(
+            description="A new secret; the previous one goes on to count for `secret_overlap_hours`",
+            json_schema_extra=_hide_default,
+        ),
     ] = ""
     secret_overlap_hours: Annotated[
         int, Field(ge=0, le=24 * 30, description="With `secret`: for how long the previous one still verifies")
