@@ -17,7 +17,7 @@ from service.core.ids import new_id
 from service.leads import store
 from service.leads.counting import CohortKey, Deltas, cohort_key, journey_cell
 from service.leads.errors import LeadErased, LeadMerged, LeadNotFound
-from service.leads.present import lead_out, transition_out
+from service.leads.present import activity_out, lead_out, transition_out
 from service.lifecycle.ledger import Journey, Life, Replayed, Step, Transition, advance
 from service.lifecycle.machine import STARTS_JOURNEY
 from service.outbound.events import event_row
@@ -55,7 +55,7 @@ class Book:
         self._changed: dict[UUID, Entry] = {}
         self._journeys: dict[tuple[UUID, int], tuple[Entry, Journey]] = {}
         self._rows: dict[str, list[dict[str, Any]]] = {
-            name: [] for name in ("transitions", "touchpoints", "corrections", "outbox")
+            name: [] for name in ("transitions", "touchpoints", "activities", "corrections", "outbox")
         }
 
     async def take(self, ids: Collection[UUID]) -> None:
@@ -139,8 +139,20 @@ class Book:
             | touchpoint
             | {"recorded_at": self.now}
         )
+        self._heard_of(entry, touchpoint["occurred_at"])
+
+    def add_activity(self, entry: Entry, activity: dict[str, Any]) -> dict[str, Any]:
+        """Add something the lead did and return it as the API shows it; whoever calls announces it."""
+        number = entry.life.journey.number if entry.life.journey else 1
+        row = {"lead_id": entry.id, "id": new_id(), "journey": number, "actor": self.actor, **activity}
+        row["recorded_at"] = self.now
+        self._rows["activities"].append(row)
+        self._heard_of(entry, row["occurred_at"])
+        return activity_out(row)
+
+    def _heard_of(self, entry: Entry, at: datetime) -> None:
         last = entry.row["last_activity_at"]
-        entry.row["last_activity_at"] = max(last, touchpoint["occurred_at"]) if last else touchpoint["occurred_at"]
+        entry.row["last_activity_at"] = max(last, at) if last else at
 
     def announce(
         self, entry: Entry, kind: str, data: Mapping[str, Any], *, at: datetime, transition_id: UUID | None = None

@@ -13,6 +13,7 @@ _STATEMENTS: Final = (
     text("UPDATE transitions SET note = NULL WHERE lead_id = :lead_id AND note IS NOT NULL"),
     text("UPDATE corrections SET reason = '' WHERE lead_id = :lead_id AND reason <> ''"),
     text("UPDATE touchpoints SET utm = '{}' WHERE lead_id = :lead_id AND utm <> '{}'"),
+    text("UPDATE activities SET data = '{}' WHERE lead_id = :lead_id AND data <> '{}'"),
     # Answers kept for repeated requests quote the lead, and name its id.
     text(
         """DELETE FROM idempotency_keys

@@ -150,3 +150,9 @@ def touchpoint_out(row: Row) -> dict[str, Any]:
         "recorded_at",
     )
     return {name: row[name] for name in names}
+
+
+def activity_out(row: Row) -> dict[str, Any]:
+    """Return an activity as the API shows it."""
+    names = ("id", "journey", "kind", "channel", "data", "delivery_id", "actor", "occurred_at", "recorded_at")
+    return {name: row[name] for name in names}

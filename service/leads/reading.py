@@ -8,20 +8,20 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads import store
 from service.leads.book import life_of, refuse_gone
 from service.leads.errors import LeadNotFound
-from service.leads.present import journey_out, lead_out, touchpoint_out, transition_out
+from service.leads.present import activity_out, journey_out, lead_out, touchpoint_out, transition_out
 from service.lifecycle.ledger import allowed
 from service.outbound.store import read_changes
 
 Item = TypeVar("Item")
 
-System = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$")]
-ExternalIdPath = Annotated[str, Path(min_length=1, max_length=255)]
+System = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+ExternalIdPath = Annotated[str, StringConstraints(strip_whitespace=True), Path(min_length=1, max_length=255)]
 
 
 class Listing(BaseModel, Generic[Item]):
@@ -79,6 +79,11 @@ async def read_touchpoints(connection: AsyncConnection, lead_id: UUID) -> dict[s
     return await _all_of(connection, lead_id, store.read_touchpoints, touchpoint_out)
 
 
+async def read_activities(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
+    """Return what a lead did; unlike the other lists it may be empty."""
+    return await _all_of(connection, lead_id, store.read_activities, activity_out)
+
+
 async def read_allowed(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
     """Return the events that are legal for a lead now."""
     row = await find_lead(connection, lead_id)
@@ -87,7 +92,7 @@ async def read_allowed(connection: AsyncConnection, lead_id: UUID) -> dict[str, 
 
 
 async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
-    """Return transitions (superseded ones too), touchpoints, corrections and changed fields, oldest first."""
+    """Return transitions (superseded ones too), touchpoints, activities, corrections and changed fields, oldest first."""
     await find_lead(connection, lead_id)
     items = [
         *(
@@ -95,6 +100,7 @@ async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str,
             for row in await store.read_ledger(connection, lead_id, superseded=True)
         ),
         *(_item("touchpoint", row, touchpoint_out(row)) for row in await store.read_touchpoints(connection, lead_id)),
+        *(_item("activity", row, activity_out(row)) for row in await store.read_activities(connection, lead_id)),
         *(_correction(row) for row in await store.read_corrections(connection, lead_id)),
         *(_item("change", row, {"changed": row["changed"]}) for row in await read_changes(connection, lead_id)),
     ]

@@ -14,9 +14,10 @@ from service.core.http.auth import require
 from service.core.http.etags import strong
 from service.core.http.routing import ReadConnection, ServiceRoute
 from service.leads import listing, reading
+from service.leads.fields import Instant
 from service.leads.schemas import (
+    ActivityOut,
     AllowedEvent,
-    Instant,
     JourneyOut,
     LeadListOut,
     LeadOut,
@@ -79,6 +80,17 @@ async def list_journeys(lead_id: UUID, connection: ReadConnection) -> Response:
 async def list_touchpoints(lead_id: UUID, connection: ReadConnection) -> Response:
     """The first is the one that acquired the lead."""
     return json_answer(await reading.read_touchpoints(connection, lead_id))
+
+
+@router.get(
+    "/{lead_id}/activities",
+    operation_id="list_activities",
+    summary="Read what a lead did",
+    response_model=reading.Listing[ActivityOut],
+)
+async def list_activities(lead_id: UUID, connection: ReadConnection) -> Response:
+    """What other tools told us: opened, clicked, booked, answered."""
+    return json_answer(await reading.read_activities(connection, lead_id))
 
 
 @router.get(

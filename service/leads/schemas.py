@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from service.leads.fields import (
+    EXAMPLE_AT,
+    Amount,
+    Attributes,
+    Currency,
+    ExternalId,
+    Instant,
+    Key,
+    LongText,
+    ShortText,
+    System,
+)
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as fault:
-        raise ValueError("is outside the calendar") from fault
-
-
-_EXAMPLE_AT = "2026-03-14T09:26:53.589793Z"
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
-Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$")]
-ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Amount = Annotated[Decimal, Field(ge=0, max_digits=20, decimal_places=4, examples=["12500.00"])]
-Attributes = Annotated[dict[Key, Any], Field(max_length=200)]
 
 
 class _In(BaseModel):
@@ -60,7 +52,7 @@ class _Person(_In):
     job_title: ShortText | None = None
     company: CompanyIn | None = None
     campaign: ShortText | None = None
-    external_ids: Annotated[dict[Key, ExternalId | None], Field(max_length=50)] | None = None
+    external_ids: Annotated[dict[System, ExternalId | None], Field(max_length=50)] | None = None
     consent: Attributes | None = None
     referred_by: ShortText | None = None
     owner: ShortText | None = None
@@ -74,7 +66,7 @@ class LeadCreate(_Person):
     channel: ShortText | None = None
     utm: Annotated[dict[Key, ShortText], Field(max_length=20)] | None = None
     occurred_at: (
-        Annotated[Instant, Field(description="When the lead was acquired; now, if absent", examples=[_EXAMPLE_AT])]
+        Annotated[Instant, Field(description="When the lead was acquired; now, if absent", examples=[EXAMPLE_AT])]
         | None
     ) = None
     test: Annotated[bool, Field(description="Kept out of every statistic")] = False
@@ -108,7 +100,7 @@ class TransitionCreate(_In):
     note: LongText | None = None
     amount: Amount | None = None
     currency: Currency | None = None
-    occurred_at: Annotated[Instant, Field(description="Now, if absent", examples=[_EXAMPLE_AT])] | None = None
+    occurred_at: Annotated[Instant, Field(description="Now, if absent", examples=[EXAMPLE_AT])] | None = None
     allow_skip: bool = False
     channel: (
         Annotated[ShortText, Field(description="What started the new journey, for reactivate and repurchase")] | None
@@ -274,6 +266,20 @@ class TouchpointOut(BaseModel):
     recorded_at: datetime
 
 
+class ActivityOut(BaseModel):
+    """Something a lead did."""
+
+    id: UUID
+    journey: int
+    kind: str
+    channel: str | None
+    data: dict[str, Any]
+    delivery_id: UUID | None
+    actor: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
 class AllowedEvent(BaseModel):
     """An event that is legal now; ``missing`` are the needs the lead itself does not meet."""
 
@@ -287,7 +293,7 @@ class AllowedEvent(BaseModel):
 class TimelineItem(BaseModel):
     """One thing that happened; ``data`` has the fields of its kind."""
 
-    kind: Literal["transition", "touchpoint", "change", "correction"]
+    kind: Literal["transition", "touchpoint", "activity", "change", "correction"]
     occurred_at: datetime
     recorded_at: datetime
     data: dict[str, Any]

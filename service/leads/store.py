@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
 from service.leads.identities import Identity
-from service.leads.tables import corrections, journeys, leads, touchpoints, transitions
+from service.leads.tables import activities, corrections, journeys, leads, touchpoints, transitions
 from service.outbound.store import POSITION
 from service.outbound.tables import outbox
 from service.stats.tables import cohort_deltas, flow_deltas
@@ -35,7 +35,17 @@ _HOLD: Final = text("SELECT id FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) O
 
 _ADDED: Final[Mapping[str, Table]] = {
     table.name: table
-    for table in (leads, transitions, journeys, touchpoints, corrections, outbox, cohort_deltas, flow_deltas)
+    for table in (
+        leads,
+        transitions,
+        journeys,
+        touchpoints,
+        activities,
+        corrections,
+        outbox,
+        cohort_deltas,
+        flow_deltas,
+    )
 }
 CHANGED: Final = "changed_leads"
 _CHANGED_IDS: Final = "changed_ids"
@@ -187,6 +197,7 @@ def _columns(claims: Mapping[Identity, UUID]) -> dict[str, Any]:
 _LEAD = text("SELECT * FROM leads WHERE id = :id")
 _JOURNEYS = text("SELECT * FROM journeys WHERE lead_id = :id ORDER BY number")
 _TOUCHPOINTS = text("SELECT * FROM touchpoints WHERE lead_id = :id ORDER BY occurred_at, id")
+_ACTIVITIES = text("SELECT * FROM activities WHERE lead_id = :id ORDER BY occurred_at, id")
 _CORRECTIONS = text("SELECT * FROM corrections WHERE lead_id = :id ORDER BY recorded_at, id")
 _LEDGER = text("SELECT * FROM transitions WHERE lead_id = :id AND superseded_at IS NULL ORDER BY sequence")
 _LEDGER_KNOWN = text(
@@ -220,6 +231,11 @@ async def read_journeys(connection: AsyncConnection, lead_id: UUID) -> list[dict
 async def read_touchpoints(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
     """Return a lead's touchpoints in the order they happened."""
     return await fetch(connection, _TOUCHPOINTS, id=lead_id)
+
+
+async def read_activities(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+    """Return what a lead did, in the order it did it."""
+    return await fetch(connection, _ACTIVITIES, id=lead_id)
 
 
 async def read_corrections(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:

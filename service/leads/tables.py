@@ -189,6 +189,24 @@ touchpoints = Table(
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
 )
 
+activities = Table(
+    "activities",
+    metadata,
+    Column("lead_id", UUID, primary_key=True),
+    Column("id", UUID, primary_key=True),
+    Column("journey", Integer, nullable=False),
+    # The word of whoever told us: "email.opened", "calendly.booked"
+    Column("kind", Text, nullable=False),
+    Column("channel", Text),
+    Column("data", JSONB, nullable=False),
+    Column("delivery_id", UUID),
+    Column("actor", Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    ForeignKeyConstraint(["lead_id"], ["leads.id"]),
+    Index("ix_activities_occurred_at", "lead_id", "occurred_at"),
+)
+
 reasons = Table(
     "reasons",
     metadata,

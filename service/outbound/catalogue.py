@@ -166,7 +166,7 @@ def _types() -> tuple[EventType, ...]:
         EventType(
             "lead.updated",
             "Something about a lead changed, but not its stage: its own fields, or a touchpoint was added.",
-            _event("lead.updated", _object({"lead": _LEAD, "changed": _TEXTS})),
+            _event("lead.updated", _object({"lead": _LEAD, "changed": _TEXTS, "activity": _OBJECT}, optional=("activity",))),
             _example(
                 "lead.updated",
                 LEAD_UPDATED,

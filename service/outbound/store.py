@@ -99,6 +99,8 @@ _REDACT: Final = text(
             || jsonb_build_object('company', (data -> 'lead' -> 'company') || CAST(:company AS jsonb))
         ) || CASE WHEN data ? 'transition'
             THEN jsonb_build_object('transition', (data -> 'transition') || '{"note": null}') ELSE '{}' END
+        || CASE WHEN data ? 'activity'
+            THEN jsonb_build_object('activity', (data -> 'activity') || '{"data": {}}') ELSE '{}' END
     WHERE lead_id = :lead_id"""
 )
 
