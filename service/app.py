@@ -16,6 +16,7 @@ from service.core import clock, health, logs
 from service.core.database import create_engine, transaction
 from service.core.http import idempotency, problems
 from service.core.http.limits import BodyLimit
+from service.core.http.routing import mount
 from service.core.telemetry import Telemetry
 from service.core.worker import Task, Worker
 from service.intake import routes as intake
@@ -64,6 +65,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
         version=version("lead-lifecycle"),
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
@@ -73,9 +75,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.add_middleware(Telemetry, settings=settings)
     problems.install(app, extra_errors=(LifecycleError, Refusal))
     install_intake(app)
-    install_intake(app)
-    for router in _ROUTERS:
-        app.include_router(router)
+    mount(app, *_ROUTERS)
     return app
 
 

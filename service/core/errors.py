@@ -14,6 +14,8 @@ Pure rooms cannot import this module; they raise errors of the same shape (``cod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -55,3 +57,4 @@ class Unavailable(ServiceError):
     """A thing the service depends on is away; try again later."""
 
     code = "unavailable"
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})

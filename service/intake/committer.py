@@ -7,7 +7,9 @@ Nothing is acknowledged before its commit returned.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -30,7 +32,7 @@ _Waiting = tuple[Row, asyncio.Future[None]]
 class IntakeUnavailable(Unavailable):
     """A delivery cannot be made durable now; it was not accepted, and may be sent again."""
 
-    headers: Final = {"Retry-After": "2"}
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "2"})
 
 
 class Committer:

@@ -60,14 +60,15 @@ def refuse_faults(cleaned: Cleaned) -> None:
         raise fault
 
 
-async def claim_for(book: Book, lead_id: UUID, patch: Patch) -> None:
-    """Claim the identities a patch brings, before the lead is locked; raises `IdentityTaken`."""
+async def claim_for(book: Book, lead_id: UUID, patch: Patch) -> list[Identity]:
+    """Claim the identities a patch brings, before the lead is locked, and return them; raises `IdentityTaken`."""
     external = {system: value for system, value in (patch.get("external_ids") or {}).items() if value is not None}
     wanted = identities_of(email=patch.get("email"), phone=patch.get("phone"), external_ids=external)
     owned = await store.claim_identities(book.connection, dict.fromkeys(wanted, lead_id), now=book.now)
     for identity, owner in owned.items():
         if owner != lead_id:
             raise IdentityTaken(identity.pointer, owner)
+    return wanted
 
 
 async def amend(book: Book, entry: Entry, patch: Patch) -> list[str]:
@@ -80,6 +81,8 @@ async def amend(book: Book, entry: Entry, patch: Patch) -> list[str]:
     after = identities_of(email=row["email"], phone=row["phone"], external_ids=row["external_ids"])
     if not after:
         raise NoIdentity
+    if row["amount"] is not None and row["currency"] is None:
+        raise Invalid("/currency", "an amount needs its currency (ISO 4217)")
     await store.release_identities(book.connection, entry.id, _gone(before, after))
     if any(name in changed for name in _CONTACT):
         changed += _judge_again(row)
@@ -94,25 +97,35 @@ def _gone(before: list[Identity], after: list[Identity]) -> list[Identity]:
 
 def _set(row: dict[str, Any], name: str, value: Any) -> bool:
     if name in _NESTED:
-        merged = _merge(row[name], value or {}) if value is not None else {}
-        value = merged
+        value = {} if value is None else merge_patch(row[name], value)
     elif name == "tags":
         value = sorted(set(value or ()))
-    if row[name] == value:
+    if _same(row[name], value):
         return False
     row[name] = value
     return True
 
 
-def _merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply a JSON Merge Patch (RFC 7396) to an object."""
+def _same(one: Any, other: Any) -> bool:
+    """Compare JSON values: to Python, true is 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with a JSON Merge Patch (RFC 7396) applied."""
     merged = dict(target)
     for name, value in patch.items():
         if value is None:
             merged.pop(name, None)
         elif isinstance(value, Mapping):
             old = merged.get(name)
-            merged[name] = _merge(old if isinstance(old, Mapping) else {}, value)
+            merged[name] = merge_patch(old if isinstance(old, Mapping) else {}, value)
         else:
             merged[name] = value
     return merged
@@ -128,7 +141,7 @@ def _judge_again(row: dict[str, Any]) -> list[str]:
             test=row["test"],
         )
     )
-    if cleaned.verdict == row["verdict"]:
-        return []
-    row["verdict"], row["verdict_reasons"] = cleaned.verdict, list(cleaned.reasons)
-    return ["verdict"]
+    judged = {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
+    changed = [name for name, value in judged.items() if row[name] != value]
+    row |= judged
+    return changed

@@ -5,7 +5,7 @@
     ServiceError
     ├── LeadNotFound        no lead of this id (404)
     ├── LeadErased          the person was erased; only the numbers are left (410)
-    ├── LeadMerged          the lead lives on in another one (308 for reads, 409 for writes)
+    ├── LeadMerged          the lead lives on in another one (308)
     ├── IdentityTaken       the e-mail, phone or external id belongs to another lead (409)
     └── NoIdentity          neither an e-mail, nor a phone, nor an external id (422)
 """
@@ -37,6 +37,7 @@ class LeadMerged(ServiceError):
     def __init__(self, survivor: UUID) -> None:
         super().__init__(f"the lead was merged into {survivor}", lead_id=str(survivor))
         self.survivor = survivor
+        self.headers = {"Location": f"/v1/leads/{survivor}"}
 
 
 class IdentityTaken(Conflict):
@@ -44,12 +45,9 @@ class IdentityTaken(Conflict):
 
     code = "identity_taken"
 
-    def __init__(self, pointer: str, owner: UUID) -> None:
-        super().__init__(
-            f"{pointer} belongs to lead {owner}",
-            lead_id=str(owner),
-            errors=[{"pointer": pointer, "detail": f"belongs to lead {owner}"}],
-        )
+    def __init__(self, pointer: str, owner: UUID, *, detail: str | None = None) -> None:
+        detail = detail or f"belongs to lead {owner}"
+        super().__init__(f"{pointer}: {detail}", lead_id=str(owner), errors=[{"pointer": pointer, "detail": detail}])
 
 
 class NoIdentity(Invalid):

@@ -13,6 +13,11 @@ class Identity(NamedTuple):
     value: str
 
     @property
+    def system(self) -> str | None:
+        """The system that an external id is of."""
+        return self.kind.removeprefix("external:") if self.kind.startswith("external:") else None
+
+    @property
     def pointer(self) -> str:
         """Where the API's body carries it."""
         if self.kind.startswith("external:"):

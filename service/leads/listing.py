@@ -19,8 +19,8 @@ from service.core.errors import Invalid
 from service.core.http.answers import json_answer
 from service.core.http.paging import PageQuery, paginate
 from service.leads import search_store
+from service.leads.fields import Instant
 from service.leads.present import lead_out
-from service.leads.schemas import Instant
 from service.lifecycle.stages import Stage
 from service.stats.drilldown import behind_figure
 

@@ -9,20 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Conflict
 from service.leads import store
-from service.lifecycle.errors import UnknownReason
 from service.lifecycle.reasons import CATALOGUE
 
 
 async def categories_of(connection: AsyncConnection, codes: set[str]) -> dict[str, str]:
-    """Return the categories of reason codes; raises `UnknownReason`. Asks the database only for codes that are not built in."""
+    """Return the categories of those reason codes that exist. Asks the database only for codes that are not built in."""
     known = {code: CATALOGUE[code] for code in codes if code in CATALOGUE}
     if len(known) < len(codes):
         known |= {row["code"]: row["category"] for row in await store.read_reasons(connection) if row["code"] in codes}
-    for code in sorted(codes - known.keys()):
-        raise UnknownReason(
-            f"there is no reason code {code!r}; GET /v1/lifecycle lists them",
-            errors=[{"pointer": "/reason", "detail": f"{code!r} is not a reason code"}],
-        )
     return known
 
 

@@ -13,7 +13,7 @@ from service.core.http.answers import json_answer
 from service.core.http.auth import Caller, require
 from service.core.http.etags import IfMatch, strong
 from service.core.http.routing import Connection, ServiceRoute
-from service.leads import batches, erase, operations, reading
+from service.leads import batches, correcting, erase, operations, reading
 from service.leads.operations import Writer
 from service.leads.schemas import (
     CorrectionCreate,
@@ -153,7 +153,7 @@ async def move_leads(request: Request, connection: Connection, by: By) -> Respon
 )
 async def correct_lead(lead_id: UUID, body: CorrectionCreate, connection: Connection, by: By) -> Response:
     """The whole corrected ledger is run through the machine; the old rows stay, superseded."""
-    done = await operations.correct_lead(connection, lead_id, body, by)
+    done = await correcting.correct_lead(connection, lead_id, body, by)
     return json_answer(done, status=201, headers={"ETag": strong(done["lead"]["version"])})
 
 

@@ -8,7 +8,7 @@ that order (identities, then leads), so none of them deadlocks with another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -22,6 +22,7 @@ from service.leads import store
 from service.leads.book import Book, Entry
 from service.leads.errors import NoIdentity
 from service.leads.identities import Identity, identities_of
+from service.leads.owning import insist_on_ownership
 from service.leads.present import COMPANY
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import AHEAD, Life, Step, refuse_future
@@ -84,7 +85,11 @@ async def take_into(book: Book, cleaned: Sequence[Cleaned], *, via: Via) -> list
     """Do the same into a book that the caller goes on with and flushes."""
     plans = [_plan_for(one) for one in cleaned]
     await _settle_identities(book, plans)
-    await book.take({plan.lead_id for plan in plans if plan.lead_id and not plan.is_new})
+    matched = [plan for plan in plans if plan.lead_id and not plan.is_new]
+    await book.take({plan.lead_id for plan in matched if plan.lead_id})
+    await insist_on_ownership(
+        book, {identity: plan.lead_id for plan in matched for identity in plan.matched_by if plan.lead_id}
+    )
     return [_carry_out(book, plan, via=via) for plan in plans]
 
 
@@ -212,7 +217,7 @@ def touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[s
 def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
     one = plan.cleaned.submission
     at = one.occurred_at or book.now
-    changed = ["touchpoints", *_fill_blanks(entry.row, plan.cleaned)]
+    changed = ["touchpoints", *_fill_blanks(entry.row, plan)]
     matched_by = sorted({identity.matched_by for identity in plan.matched_by})
     entry.life.verdict = entry.row["verdict"]
     _reactivate(book, entry, one, at)
@@ -220,9 +225,12 @@ def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
     book.announce(entry, "lead.updated", {"changed": changed}, at=at)
 
 
-def _fill_blanks(row: dict[str, Any], cleaned: Cleaned) -> list[str]:
-    """Take from a submission what the lead does not have yet. Anybody can fill a form in: what is known is never overwritten."""
-    one = cleaned.submission
+def _fill_blanks(row: dict[str, Any], plan: _Plan) -> list[str]:
+    """Take from a submission what the lead does not have yet. Anybody can fill a form in: what is known is never overwritten.
+
+    An identity of another lead stays there.
+    """
+    cleaned, one = plan.cleaned, _without(plan.cleaned.submission, plan.conflicts)
     changed = [name for name in _FILLED if row[name] is None and getattr(one, name) is not None]
     for name in changed:
         row[name] = getattr(one, name)
@@ -239,6 +247,15 @@ def _fill_blanks(row: dict[str, Any], cleaned: Cleaned) -> list[str]:
         row["verdict"], row["verdict_reasons"] = cleaned.verdict, list(cleaned.reasons)
         changed.append("verdict")
     return changed
+
+
+def _without(one: Submission, conflicts: Mapping[Identity, UUID]) -> Submission:
+    if not conflicts:
+        return one
+    systems = {identity.system for identity in conflicts}
+    plain: dict[str, Any] = {identity.kind: None for identity in conflicts if identity.system is None}
+    external_ids = {system: value for system, value in one.external_ids.items() if system not in systems}
+    return replace(one, external_ids=external_ids, **plain)
 
 
 def _reactivate(book: Book, entry: Entry, one: Submission, at: datetime) -> None:

@@ -34,10 +34,11 @@ CHECKS: Final[tuple[tuple[str, TextClause], ...]] = (
         ),
     ),
     (
-        "a lead's e-mail or phone is not the lead's own in the table of identities",
+        "a lead's e-mail, phone or external id is not the lead's own in the table of identities",
         text(
             """SELECT l.id AS lead_id, claimed.kind FROM leads l
-            CROSS JOIN LATERAL (VALUES ('email', l.email), ('phone', l.phone)) AS claimed (kind, value)
+            CROSS JOIN LATERAL (VALUES ('email', l.email), ('phone', l.phone) UNION ALL
+                SELECT 'external:' || system, value FROM jsonb_each_text(l.external_ids) AS own (system, value)) AS claimed (kind, value)
             LEFT JOIN identities i ON i.kind = claimed.kind AND i.value = claimed.value
             WHERE claimed.value IS NOT NULL AND i.lead_id IS DISTINCT FROM l.id
                 AND l.merged_into IS NULL AND l.erased_at IS NULL LIMIT :most"""

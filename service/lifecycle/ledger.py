@@ -258,8 +258,11 @@ class Replayed:
     journeys: list[Journey] = field(default_factory=list)
 
 
-def replay(steps: Iterable[Step], *, now: datetime, life: Life | None = None) -> Replayed:
-    """Run steps through the machine, from nothing or from a given life; raises `LedgerInvalid`, which names the step at fault."""
+def replay(steps: Iterable[Step], *, now: datetime, life: Life | None = None, kept: int = 0) -> Replayed:
+    """Run steps through the machine, from nothing or from a given life; raises `LedgerInvalid`, which names the step at fault.
+
+    The first ``kept`` steps are not the caller's, who counts from the one after them.
+    """
     replayed = Replayed((life or Life()).copy())
     for index, step in enumerate(steps):
         try:
@@ -267,9 +270,9 @@ def replay(steps: Iterable[Step], *, now: datetime, life: Life | None = None) ->
         except LifecycleError as refusal:
             raise LedgerInvalid(
                 f"step {replayed.life.sequence + 1}: {refusal.detail}",
-                index=index,
+                index=index - kept,
                 sequence=replayed.life.sequence + 1,
-                errors=[{"pointer": f"/transitions/{index}", "detail": refusal.detail}],
+                errors=[{"pointer": f"/transitions/{index - kept}", "detail": refusal.detail}],
             ) from refusal
         replayed.transitions.append(transition)
         journey = replayed.life.journey

@@ -81,6 +81,7 @@ async def test_an_identity_of_another_lead_stays_there_and_is_reported(client: A
     both = await create(client, email="ada@example.com", phone="+4930901821")
     assert both["id"] == ada["id"]
     assert both["conflicts"] == [{"pointer": "/phone", "lead_id": bob["id"]}]
+    assert both["phone"] is None
 
 
 async def test_a_churned_lead_that_returns_is_reactivated(client: AsyncClient):

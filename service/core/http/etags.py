@@ -31,6 +31,7 @@ class Precondition:
     """What ``If-Match`` asks for: one of some versions, any version at all (``*``), or nothing (no header)."""
 
     tags: frozenset[str] | None = None
+    must_exist: bool = False
 
     def allows(self, version: int) -> bool:
         """Tell whether the precondition holds for a thing that exists in this version. A weak tag never holds."""
@@ -41,15 +42,20 @@ class Precondition:
         if not self.allows(version):
             raise PreconditionFailed(f"this is version {version} by now, and If-Match names another", version=version)
 
+    def check_missing(self) -> None:
+        """Raise `PreconditionFailed` if the precondition is about a thing that, as it turned out, does not exist."""
+        if self.must_exist:
+            raise PreconditionFailed("there is no such thing yet, and If-Match asks for one")
+
 
 def if_match(header: str | None) -> Precondition:
     """Return the precondition an ``If-Match`` header states, or raise `Invalid` when it is not a list of entity tags."""
     if header is None or header.strip() == "*":
-        return Precondition()
+        return Precondition(must_exist=header is not None)
     tags = _listed(header)
     if not tags:
         raise Invalid("header:If-Match", 'If-Match must be * or a list of ETags, each in double quotes, like "7"')
-    return Precondition(frozenset(tag for weak, tag in tags if not weak))
+    return Precondition(frozenset(tag for weak, tag in tags if not weak), must_exist=True)
 
 
 def _listed(header: str) -> list[tuple[str | None, str]]:

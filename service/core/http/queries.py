@@ -29,9 +29,20 @@ def refuse_malformed(scope: Scope, known: frozenset[str]) -> None:
     """Raise `Invalid` for a NUL character, invalid UTF-8 or a parameter that the route does not know."""
     if "\0" in scope["path"]:
         raise Invalid("path", "the path contains a NUL character")
+    if "\ufffd" in scope["path"] and not _is_utf8(scope["raw_path"]):
+        # The server decodes what is no UTF-8 into this sign: two different ids would become one.
+        raise Invalid("path", "the path is not UTF-8")
     if scope["query_string"]:
         for pair in scope["query_string"].split(b"&"):
             _refuse_pair(pair, known)
+
+
+def _is_utf8(quoted: bytes) -> bool:
+    try:
+        unquote_to_bytes(quoted).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_pair(pair: bytes, known: frozenset[str]) -> None:

@@ -1,0 +1,62 @@
+"""Correcting: late news and mistakes. A ledger gets a new tail; the rows it had stay, superseded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.errors import Invalid
+from service.leads import store
+from service.leads.book import Book
+from service.leads.operations import Writer
+from service.leads.present import lead_out
+from service.leads.schemas import CorrectionCreate
+from service.leads.steps import completed, steps_from
+from service.lifecycle.ledger import Step, replay, step_of
+from service.lifecycle.machine import STARTS_JOURNEY
+
+
+async def correct_lead(
+    connection: AsyncConnection, lead_id: UUID, body: CorrectionCreate, writer: Writer
+) -> dict[str, Any]:
+    """Replace the tail of a lead's ledger; the whole corrected ledger is run through the machine first.
+
+    Raises `LedgerInvalid`, which names the step at fault, and changes nothing then.
+    """
+    steps = await steps_from(connection, body.transitions, within="/transitions")
+    book = Book(connection, now=writer.now, actor=writer.actor)
+    entry = await book.take_one(lead_id)
+    writer.precondition.check(entry.row["version"])
+    old = await store.read_ledger(connection, lead_id)
+    if body.from_sequence > len(old) + 1:
+        raise Invalid("/from_sequence", f"the ledger has {len(old)} transitions")
+    kept = old[: body.from_sequence - 1]
+    if not kept and not steps:
+        raise Invalid("/transitions", "a ledger cannot be empty: it starts with acquire")
+    tail = _continued(kept, steps, old, entry.row)
+    new = replay([*map(step_of, kept), *tail], now=writer.now, kept=len(kept))
+    correction_id = await book.correct(entry, old=old, new=new, from_sequence=body.from_sequence, reason=body.reason)
+    if not tail:
+        book.announce(entry, "lead.updated", {"changed": ["stage"], "correction_id": correction_id}, at=writer.now)
+    await book.flush()
+    return {
+        "id": correction_id,
+        "superseded": [row["id"] for row in old[body.from_sequence - 1 :]],
+        "lead": lead_out(entry.row),
+    }
+
+
+def _continued(
+    kept: Sequence[Mapping[str, Any]], steps: Sequence[Step], old: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
+) -> list[Step]:
+    """Complete a corrected tail: a journey that it starts anew keeps the channel it had, unless the correction names another."""
+    sources = {start["journey"]: start for start in old if start["event"] in STARTS_JOURNEY}
+    journey = kept[-1]["journey"] if kept else 0
+    tail = []
+    for index, step in enumerate(steps):
+        journey += step.event in STARTS_JOURNEY
+        tail.append(completed(step, row, source=sources.get(journey), place=f"/transitions/{index}"))
+    return tail
