@@ -29,14 +29,20 @@ _MAX_NESTING: Final = 8
 def json_document(request: Request) -> Any:
     """Return the body as JSON; refuse what is not JSON, not UTF-8, or has a NUL character in a text."""
     if request.parsed is None:
-        try:
-            request.parsed = from_json(request.body, allow_inf_nan=False)
-        except ValueError:
-            raise Refusal("malformed_body", "The body is not valid JSON in UTF-8.") from None
-        # No escape, no NUL: the walk is for the few bodies that contain the six characters.
-        if b"\\u0000" in request.body:
-            refuse_nul(request.parsed)
+        request.parsed = parsed_json(request.body)
     return request.parsed
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """Return JSON from anywhere, as strictly: a body, a text inside one, a vendor's answer."""
+    try:
+        found = from_json(text, allow_inf_nan=False)
+    except ValueError:
+        raise Refusal("malformed_body", "The body is not valid JSON in UTF-8.") from None
+    # No escape, no NUL: the walk is for the few bodies that contain the six characters.
+    if (b"\\u0000" if isinstance(text, bytes) else "\\u0000") in text:  # type: ignore[operator]
+        refuse_nul(found)
+    return found
 
 
 def document(request: Request) -> Any:
