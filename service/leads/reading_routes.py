@@ -14,8 +14,7 @@ from service.core.http.auth import require
 from service.core.http.etags import strong
 from service.core.http.routing import ReadConnection, ServiceRoute
 from service.leads import listing, reading
-from service.leads.fields import Instant
-from service.leads.schemas import (
+from service.leads.answers import (
     ActivityOut,
     AllowedEvent,
     JourneyOut,
@@ -25,6 +24,7 @@ from service.leads.schemas import (
     TouchpointOut,
     TransitionOut,
 )
+from service.leads.fields import Instant
 
 router = APIRouter(prefix="/v1/leads", route_class=ServiceRoute, tags=["leads"], dependencies=[require("leads:read")])
 

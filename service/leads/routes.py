@@ -14,23 +14,18 @@ from service.core.http.auth import Caller, require
 from service.core.http.etags import IfMatch, strong
 from service.core.http.routing import Connection, ServiceRoute
 from service.leads import batches, correcting, erase, operations, reading
-from service.leads.operations import Writer
-from service.leads.schemas import (
-    CorrectionCreate,
+from service.leads.answers import (
     CorrectionOut,
     ErasureOut,
     LeadBatchOut,
-    LeadCreate,
     LeadOut,
-    LeadPatch,
     LeadTakenOut,
-    LeadUpsert,
     TransitionBatchOut,
-    TransitionCreate,
     TransitionDoneOut,
-    TransitionItem,
     TrialOut,
 )
+from service.leads.operations import Writer
+from service.leads.schemas import CorrectionCreate, LeadCreate, LeadPatch, LeadUpsert, TransitionCreate, TransitionItem
 
 router = APIRouter(prefix="/v1", route_class=ServiceRoute, tags=["leads"])
 

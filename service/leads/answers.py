@@ -1,0 +1,255 @@
+"""What comes back over HTTP, for leads: the shapes the OpenAPI document shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from service.lifecycle.machine import Event
+from service.lifecycle.stages import Stage
+
+
+class CompanyOut(BaseModel):
+    """The company a lead works for."""
+
+    name: str | None
+    domain: str | None
+    industry: str | None
+    size: str | None
+    country: str | None
+    region: str | None
+
+
+class LeadOut(BaseModel):
+    """A lead as it stands."""
+
+    id: UUID
+    stage: Stage
+    furthest_stage: Stage
+    stage_entered_at: datetime
+    journey: int
+    version: int
+    email: str | None
+    phone: str | None
+    full_name: str | None
+    first_name: str | None
+    last_name: str | None
+    job_title: str | None
+    company: CompanyOut
+    channel: str | None
+    campaign: str | None
+    utm: dict[str, str]
+    external_ids: dict[str, str]
+    score: int
+    owner: str | None
+    currency: str | None
+    tags: list[str]
+    attributes: dict[str, Any]
+    consent: dict[str, Any]
+    referred_by: str | None
+    verdict: Literal["valid", "suspect", "invalid"]
+    verdict_reasons: list[str]
+    test: bool
+    created_at: datetime
+    updated_at: datetime
+    acquired_at: datetime
+    last_activity_at: datetime | None
+    erased_at: datetime | None
+    merged_into: UUID | None
+    amount: str | None
+
+
+class Conflict(BaseModel):
+    """An identity in the request that belongs to another lead, and was left there."""
+
+    pointer: str
+    lead_id: UUID
+
+
+class LeadTakenOut(LeadOut):
+    """The lead, and how it was recognised."""
+
+    matched_by: list[Literal["external_id", "email", "phone"]]
+    conflicts: list[Conflict]
+
+
+class TransitionOut(BaseModel):
+    """A row of the ledger."""
+
+    id: UUID
+    lead_id: UUID
+    sequence: int
+    journey: int
+    event: Event
+    from_stage: Stage | None
+    to_stage: Stage
+    skipped: list[Stage]
+    reason: str | None
+    category: str | None
+    note: str | None
+    amount: str | None
+    currency: str | None
+    actor: str
+    occurred_at: datetime
+    recorded_at: datetime
+    correction_id: UUID | None
+    superseded_at: datetime | None
+
+
+class TransitionDoneOut(TransitionOut):
+    """A transition that happened, and the lead after it."""
+
+    lead: LeadOut
+
+
+class JourneyOut(BaseModel):
+    """One pass through the funnel, and when it first entered each stage."""
+
+    number: int
+    entry_stage: Stage
+    channel: str | None
+    campaign: str | None
+    stage: Stage
+    furthest_stage: Stage
+    outcome: str
+    reason: str | None
+    started_at: datetime
+    cleaned_at: datetime | None
+    nurtured_at: datetime | None
+    opportunity_at: datetime | None
+    won_at: datetime | None
+    churned_at: datetime | None
+    amount: str | None
+    currency: str | None
+
+
+class TouchpointOut(BaseModel):
+    """A contact between the lead and us."""
+
+    id: UUID
+    journey: int
+    channel: str | None
+    campaign: str | None
+    utm: dict[str, str]
+    via: str
+    matched_by: list[str]
+    delivery_id: UUID | None
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+class ActivityOut(BaseModel):
+    """Something a lead did."""
+
+    id: UUID
+    journey: int
+    kind: str
+    channel: str | None
+    data: dict[str, Any]
+    delivery_id: UUID | None
+    actor: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+class AllowedEvent(BaseModel):
+    """An event that is legal now; ``missing`` are the needs the lead itself does not meet."""
+
+    event: Event
+    to: Stage
+    requires_skip: bool
+    needs: list[str]
+    missing: list[str]
+
+
+class TimelineItem(BaseModel):
+    """One thing that happened; ``data`` has the fields of its kind."""
+
+    kind: Literal["transition", "touchpoint", "activity", "change", "correction"]
+    occurred_at: datetime
+    recorded_at: datetime
+    data: dict[str, Any]
+
+
+class TrialTransition(BaseModel):
+    """A transition that was only tried."""
+
+    sequence: int
+    journey: int
+    event: Event
+    from_stage: Stage | None
+    to_stage: Stage
+    skipped: list[Stage]
+    occurred_at: datetime
+
+
+class TrialOut(BaseModel):
+    """What a transition would do, and what could follow it."""
+
+    dry_run: Literal[True]
+    transition: TrialTransition
+    allowed_after: list[AllowedEvent]
+
+
+class CorrectionOut(BaseModel):
+    """A correction, the rows it superseded, and the lead after it."""
+
+    id: UUID
+    superseded: list[UUID]
+    lead: LeadOut
+
+
+class ErasureOut(BaseModel):
+    """A person who was erased, and when."""
+
+    lead_id: UUID
+    erased_at: datetime
+    version: int
+
+
+class LeadListed(LeadOut):
+    """A lead in a list; ``counted_at`` and ``counted_number`` say which journey or transition a figure counts."""
+
+    counted_at: datetime | None = None
+    counted_number: int | None = None
+
+
+class LeadListOut(BaseModel):
+    """A page of leads; ``total`` where ``count=true`` asked for it."""
+
+    data: list[LeadListed]
+    next_cursor: str | None
+    total: int | None = None
+
+
+class LeadItemOut(BaseModel):
+    """The outcome of one item."""
+
+    index: int
+    status: int
+    lead: LeadTakenOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class LeadBatchOut(BaseModel):
+    """The outcomes of a batch, in the order sent."""
+
+    data: list[LeadItemOut]
+
+
+class TransitionItemOut(BaseModel):
+    """The outcome of one item."""
+
+    index: int
+    status: int
+    transition: TransitionOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class TransitionBatchOut(BaseModel):
+    """The outcomes of a batch, in the order sent."""
+
+    data: list[TransitionItemOut]
