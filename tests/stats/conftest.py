@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from worlds import Person, keep, people
 
@@ -32,4 +33,5 @@ async def world(populate, engine: AsyncEngine) -> Any:
     people = await populate(11, 400)
     async with transaction(engine) as connection:
         await fold(connection, 300)
+        await connection.execute(text("ANALYZE leads, journeys, transitions"))
     return people

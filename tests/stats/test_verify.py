@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from worlds import keep, people
 
 from service.core.database import fetch, transaction
 from service.stats.fold import fold, rebuild
@@ -106,3 +107,16 @@ async def test_damage_is_found(engine: AsyncEngine, populate, damage: str, check
     async with transaction(engine) as connection:
         await connection.execute(text(damage))
     assert check in {fault.check for fault in await verified(engine)}
+
+
+@pytest.mark.parametrize("work", [fold, rebuild])
+async def test_a_writer_in_between_is_counted_once(engine: AsyncEngine, populate, work) -> None:
+    await populate(8, 40)
+    async with transaction(engine) as writer:
+        await keep(writer, people(9, 40))
+        async with transaction(engine) as connection:
+            await work(connection)
+        assert await verified(engine) == []
+    assert await verified(engine) == []
+    await _fold_all(engine)
+    assert await verified(engine) == []
