@@ -150,7 +150,9 @@ def test_the_shell_line_is_accepted(vendor: str, curl: Path, monkeypatch: pytest
     secret = sample.channel.secrets[0]
     monkeypatch.setenv("PATH", f"{curl.parent}{os.pathsep}{os.environ['PATH']}")
     line = adapter.sample(f"{ORIGIN}/v1/intake/a-channel", sample.channel.settings)
-    subprocess.run(["bash", "-c", line], check=True, env={**os.environ, "SECRET": secret}, timeout=20)
+    # What the settings hide is, like the secret, for the operator to fill in.
+    hidden = {name.upper(): text for name, text in sample.channel.settings if isinstance(text, str)}
+    subprocess.run(["bash", "-c", line], check=True, env={**os.environ, **hidden, "SECRET": secret}, timeout=20)
     request = as_request((curl.parent / "arguments").read_text().split("\0")[:-1])
     adapter.verify(request, sample.channel)
     assert adapter.handshake(request, sample.channel) is None
