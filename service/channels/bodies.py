@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from email.message import Message
 from typing import Any, Final
 from urllib.parse import parse_qsl
-from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml.ElementTree import fromstring
 from pydantic_core import from_json
 from python_multipart import FormParser
 from python_multipart.exceptions import FormParserError
@@ -72,16 +70,6 @@ def any_object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refusal("malformed_body", "The body must be a JSON object or a form.")
     return body
-
-
-def xml_root(body: bytes) -> Element:
-    """Return the root of an XML document; refuse what is not well-formed, and document types and entities altogether."""
-    try:
-        root: Element = fromstring(body, forbid_dtd=True)
-    # LookupError: an encoding nobody knows; defusedxml's own errors are ValueErrors.
-    except (ParseError, ValueError, LookupError):
-        raise Refusal("malformed_body", "The body is not well-formed XML, or has a document type.") from None
-    return root
 
 
 def content_hash(content: Any) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from service.channels.bodies import content_hash, parsed_json, xml_root
+from service.channels.bodies import content_hash, parsed_json
 from service.channels.contract import Refusal
 from service.channels.values import as_record, as_text
+from service.channels.xml_bodies import xml_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
