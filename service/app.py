@@ -31,7 +31,7 @@ from service.lifecycle.errors import LifecycleError
 from service.outbound import routes as outbound
 from service.settings import Settings
 from service.stats import routes as stats
-from service.stats.fold import fold
+from service.stats.fold import FULL_BATCH, fold
 
 _DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
 ledger that remembers everything with both its times, and statistics that are exact, explained and instant."""
@@ -94,7 +94,9 @@ def tasks(engine: AsyncEngine) -> list[Task]:
 
     async def fold_statistics() -> int:
         async with transaction(engine) as connection:
-            return await fold(connection)
+            folded = await fold(connection)
+        # A full batch: more is waiting. A small one can wait a second, lest the same few counters are rewritten for every lead.
+        return folded if folded >= FULL_BATCH else 0
 
     async def forget_answers() -> int:
         async with transaction(engine) as connection:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.store import folding
 
+FULL_BATCH: Final = 50_000
 
-async def fold(connection: AsyncConnection, limit: int = 50_000) -> int:
+
+async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     """Fold up to ``limit`` deltas of each kind into the rollup, in the caller's transaction; return how many there were.
 
     One folds at a time: while another does, or a rebuild runs, there is nothing to do. A full batch (the number is ``limit`` or more)
