@@ -144,7 +144,7 @@ def _fields(
     custom = as_record(contact.get("fields"))
     document = {
         **{_NAMES.get(name, name): value for name, value in contact.items() if name not in {"id", "fields"} and value},
-        **({"custom_fields": custom} if custom else {}),
+        **{f"field_{name}": value for name, value in custom.items() if value},
         **{name: form[name] for name in ("list", "initiated_from", "initiated_by") if form.get(name)},
     }
     return person_of(document, channel, request, vendor_id=contact.get("id"), occurred_at=at, source=form)

@@ -14,6 +14,7 @@ from service.channels.values import as_text
 
 _MAX_ANSWERS: Final = 500
 _LONGEST_NAME: Final = 100
+_NOT_ASKED: Final = frozenset({"external_id", "external_ids", "occurred_at", "test", "attributes"})
 
 
 class Answer(NamedTuple):
@@ -27,18 +28,26 @@ class Answer(NamedTuple):
 def document_of(answers: Iterable[Answer]) -> dict[str, Any]:
     """Return answers by the name that has a meaning, else by the field of their type, else by their first name.
 
-    Of two answers with the same name the first keeps it; the other one is counted up.
+    Of two answers with the same name the first keeps it; the other one is counted up. What a visitor must not decide (whose record
+    this is, when it was, whether it counts), and answers with a structure of their own, are attributes.
     """
     found: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for answer in islice(answers, _MAX_ANSWERS):
         if answer.value in (None, "", [], {}):
             continue
         names = [name for name in answer.names if name]
-        name = (
-            next((name for name in names if field_of(name)), None) or answer.field or (names[0] if names else "answer")
-        )
-        found[_free(name[:_LONGEST_NAME], found)] = answer.value
-    return found
+        name = next((name for name in names if _asked(name)), None) or answer.field or (names[0] if names else "answer")
+        is_plain = not isinstance(answer.value, dict) and (field_of(name) is None or _asked(name))
+        place = found if is_plain else attributes
+        place[_free(name[:_LONGEST_NAME], place)] = answer.value
+    return {**found, "attributes": attributes} if attributes else found
+
+
+def _asked(name: str) -> bool:
+    """Return whether the name means something that a form may ask a visitor."""
+    meaning = field_of(name)
+    return meaning is not None and meaning[0] not in _NOT_ASKED
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

@@ -169,9 +169,8 @@ def _value(value: Any) -> Any:
 
 
 def _document(response: Mapping[str, Any], answers: list[Answer]) -> dict[str, Any]:
-    found = document_of(answers)
-    for name, value in as_record(response.get("hidden")).items():
-        found.setdefault(name, value)
+    hidden = (Answer((name,), value) for name, value in as_record(response.get("hidden")).items())
+    found = document_of([*answers, *hidden])
     variables = {
         as_text(item.get("key")): item.get(str(item.get("type"))) for item in as_records(response.get("variables"))
     }
