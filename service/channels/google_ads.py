@@ -166,4 +166,4 @@ def _document(lead: Mapping[str, Any]) -> dict[str, Any]:
 def _context(lead: Mapping[str, Any]) -> dict[str, Any]:
     """Return where the lead came from; an id of 0 means that there is none."""
     kept = {name: text for name in _KEPT if (text := as_text(lead.get(name))) and text != "0"}
-    return {**kept, "campaign": kept["campaign_id"]} if "campaign_id" in kept else dict(kept)
+    return {"attributes": kept, **({"campaign": kept["campaign_id"]} if "campaign_id" in kept else {})}

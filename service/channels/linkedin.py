@@ -184,13 +184,16 @@ def _person(response: str, notice: Mapping[str, Any], request: Request, channel:
         raise Refusal("malformed_body", "LinkedIn's answer is not a response to a form.")
     consents = as_records(given.get("consentResponses"))
     campaign = as_record(as_record(answer.get("leadMetadata")).get("sponsoredLeadMetadata")).get("campaign")
-    context = {
-        "campaign": (as_text(campaign) or "").rpartition(":")[2] or None,
-        "consent": {f"linkedin_{one.get('consentId')}": as_flag(one.get("accepted")) for one in consents} or None,
+    kept = {
         "form": as_text(as_record(answer.get("form")).get("name")) or as_text(notice.get("leadGenForm")),
         "lead_type": as_text(notice.get("leadType")),
         "owner_urn": next(iter(as_record(notice.get("owner")).values()), None),
         "creative": next(iter(as_record(notice.get("associatedEntity")).values()), None),
+    }
+    context = {
+        "campaign": (as_text(campaign) or "").rpartition(":")[2],
+        "consent": {f"linkedin_{one.get('consentId')}": as_flag(one.get("accepted")) for one in consents},
+        "attributes": {name: value for name, value in kept.items() if value},
     }
     document = {**document_of(_answers(answer, given)), **{name: value for name, value in context.items() if value}}
     occurred_at = as_past(answer.get("submittedAt") or notice.get("occurredAt"), at=request.received_at)

@@ -209,8 +209,12 @@ def _context(answer: Mapping[str, Any], notice: Mapping[str, Any]) -> dict[str, 
     kept: dict[str, Any] = {name: as_text(answer.get(name)) or _id(notice.get(name)) for name in _KEPT}
     kept["page_id"] = _id(notice.get("page_id"))
     kept["is_organic"] = answer.get("is_organic")
-    kept["campaign"] = as_text(answer.get("campaign_name")) or kept["campaign_id"]
     boxes = as_records(answer.get("custom_disclaimer_responses"))
     consent = {key: as_flag(box.get("is_checked")) for box in boxes if (key := as_text(box.get("checkbox_key"), 100))}
-    kept["consent"] = consent or None
-    return {name: value for name, value in kept.items() if value not in (None, "0")}
+    campaign = as_text(answer.get("campaign_name")) or kept["campaign_id"]
+    context = {
+        "campaign": campaign,
+        "consent": consent,
+        "attributes": {name: value for name, value in kept.items() if value not in (None, "0")},
+    }
+    return {name: value for name, value in context.items() if value}

@@ -139,16 +139,16 @@ def _body(request: Request) -> dict[str, Any]:
 def _submitted(body: Mapping[str, Any], customer: str, request: Request, channel: ChannelConfig) -> Submitted:
     topic = request.headers.get("x-shopify-topic", "")
     home = as_record(body.get("default_address"))
+    shop = request.headers.get("x-shopify-shop-domain")
+    kept = {"shop": shop, "city": home.get("city"), **{name: body.get(name) for name in _KEPT}}
     document = {
         **{name: body.get(name) for name in ("email", "first_name", "last_name", "tags")},
         "phone": body.get("phone") or home.get("phone"),
         "company_name": home.get("company"),
         "country": home.get("country_code") or home.get("country"),
         "region": home.get("province"),
-        "city": home.get("city"),
         "consent": {purpose: granted for purpose, granted, _ in _decisions(body)},
-        "shop": request.headers.get("x-shopify-shop-domain"),
-        **{name: body.get(name) for name in _KEPT},
+        "attributes": {name: value for name, value in kept.items() if value not in (None, "")},
     }
     created = topic == "customers/create"
     occurred_at = as_past(body.get("created_at" if created else "updated_at"), at=request.received_at)

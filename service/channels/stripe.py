@@ -138,10 +138,10 @@ def _customer(thing: Mapping[str, Any], name: str = "id") -> str | None:
 def _document(person: Mapping[str, Any]) -> dict[str, Any]:
     address, metadata = as_record(person.get("address")), as_record(person.get("metadata"))
     document = {
-        **{name: person.get(name) for name in ("email", "name", "phone", "description")},
+        **{name: person.get(name) for name in ("email", "name", "phone")},
         "country": address.get("country"),
         "region": address.get("state"),
-        "city": address.get("city"),
         **metadata,
+        "attributes": {name: text for name in ("city", "postal_code") if (text := as_text(address.get(name)))},
     }
-    return {name: value for name, value in document.items() if value not in (None, "")}
+    return {name: value for name, value in document.items() if value not in (None, "", {})}

@@ -114,12 +114,12 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
     context = {name: text for name, key in _KEPT.items() if (text := as_text(payload.get(key)))}
     answers = document_of(Answer((name,), value) for name, value in data.items())
     fields = person_of(
-        {**context, **answers},
+        {**answers, "attributes": context},
         channel,
         request,
         vendor_id=identifier,
         occurred_at=as_past(payload.get("submittedAt"), at=request.received_at),
-        source=data,
+        source={**payload, **data},
     )
     return Translation(submissions=(Submitted(fields),))
 

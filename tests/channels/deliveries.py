@@ -6,12 +6,14 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from service.channels.contract import ChannelConfig, Request
+import pytest
+
+from service.channels.contract import ChannelConfig, Refusal, Request
 from service.channels.registry import ADAPTERS
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -81,3 +83,10 @@ def hmac_hex(message: bytes, secret: str = SECRET, algorithm: str = "sha256") ->
 
 def hmac_base64(message: bytes, secret: str = SECRET, algorithm: str = "sha256") -> str:
     return base64.b64encode(hmac.new(secret.encode(), message, getattr(hashlib, algorithm)).digest()).decode()
+
+
+def refusal(call: Callable[[], Any]) -> str:
+    """Return the code of the refusal that a call must end in."""
+    with pytest.raises(Refusal) as caught:
+        call()
+    return caught.value.code

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from service.channels.contract import Adapter, Refusal, Request, Translation
+from service.channels.contract import Adapter, Request, Translation
 from service.channels.registry import ADAPTERS
 from service.channels.signatures import any_equal
 from service.core import clock
-from tests.channels.deliveries import OTHER_SECRET, Sample, again, stored
+from tests.channels.deliveries import OTHER_SECRET, Sample, again, refusal, stored
 from tests.channels.samples import SAMPLES
 
 ORIGIN = "https://leads.example.com"
@@ -26,12 +24,6 @@ every_vendor = pytest.mark.parametrize("vendor", sorted(ADAPTERS))
 
 def known(vendor: str) -> tuple[Adapter, Sample]:
     return ADAPTERS[vendor], SAMPLES[vendor]()
-
-
-def refusal(call: Callable[[], Any]) -> str:
-    with pytest.raises(Refusal) as caught:
-        call()
-    return caught.value.code
 
 
 def test_every_vendor_has_a_sample() -> None:
