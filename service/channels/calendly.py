@@ -123,7 +123,7 @@ def redact(request: Request, _channel: ChannelConfig) -> Stored:
 def translate(request: Request, channel: ChannelConfig) -> Translation:
     """Return who booked, cancelled, stayed away or asked."""
     event = json_object(request)
-    kind, payload = event.get("event"), as_record(event.get("payload"))
+    kind, payload = as_text(event.get("event"), 100), as_record(event.get("payload"))
     at = as_past(event.get("created_at"), at=request.received_at)
     if kind not in {_BOOKED, _CANCELED, _ROUTED, *_NO_SHOWS}:
         return Translation(ignored="Neither a booking nor a routing form.")

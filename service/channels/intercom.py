@@ -67,6 +67,7 @@ _OTHERS: Final = (
 _FIELDS: Final = {"email": "email", "phone": "phone", "name": "full_name"}
 _KEPT: Final = ("role", "external_id", "referrer", "browser_language", "custom_attributes", "owner_id", "workspace_id")
 _TOLD: Final = ("type", "id", "title", "state", "tag", "event_name", "subscription", "delivery_as", "created_at")
+_PEOPLE: Final = frozenset({"contact", "user", "lead"})
 _PLACE: Final = {"country": "country", "region": "region"}
 
 
@@ -161,12 +162,11 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
 
 def _contact(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the contact an item is, or has: as ``contact``, among its ``contacts``, or as a conversation's author."""
-    kind = item.get("type")
-    if kind in {"contact", "user", "lead"}:
+    if as_text(item.get("type")) in _PEOPLE:
         return item
     inner = as_record(item.get("contact")) or as_record(item.get("user"))
     author = as_record(as_record(item.get("source")).get("author"))
-    if not inner and author.get("type") in {"contact", "user", "lead"}:
+    if not inner and as_text(author.get("type")) in _PEOPLE:
         inner = author
     listed = as_records(as_record(item.get("contacts")).get("contacts")) or as_records(item.get("contacts"))
     return inner or (listed[0] if listed else {})

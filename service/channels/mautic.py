@@ -150,17 +150,16 @@ def _read(kind: str, item: Mapping[str, Any], found: _Found, *, channel: Channel
     identifier = item.get("id") if kind == _DELETED else contact.get("id")
     person = known_as(vendor, identifier, email=values.get("email"), phone=values.get("phone") or values.get("mobile"))
     at = as_past(item.get("timestamp"), at=request.received_at)
-    key = f"{kind}:{content_hash(item)}"
+    key, status = f"{kind}:{content_hash(item)}", as_text(item.get("new_status")) or ""
     if "external_ids" not in person:
         return
     if kind in {_NEW, _CHANGED, _FORM}:
         fields = _fields(item, contact, values, channel=channel, request=request, at=at)
         if fields.get("email") or fields.get("phone"):
             found.submissions.append(Submitted(fields, key=key, revises=kind == _CHANGED))
-    elif kind == _SUBSCRIPTION and item.get("new_status") in _CONSENT:
+    elif kind == _SUBSCRIPTION and status in _CONSENT:
         medium = as_text(item.get("channel"), 100) or "email"
-        granted = _CONSENT[item["new_status"]]
-        found.consent_changes.append(ConsentChange(person, _PURPOSE.get(medium, medium), granted, at, key))
+        found.consent_changes.append(ConsentChange(person, _PURPOSE.get(medium, medium), _CONSENT[status], at, key))
     elif kind == _DELETED and channel.settings.erase_deleted:
         found.erasures.append(Erasure(person, key))
     else:

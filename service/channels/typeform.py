@@ -111,7 +111,7 @@ def redact(request: Request, _channel: ChannelConfig) -> Stored:
 def translate(request: Request, channel: ChannelConfig) -> Translation:
     """Return the person who answered."""
     event = json_object(request)
-    kind = event.get("event_type")
+    kind = as_text(event.get("event_type"), 50)
     if kind not in {_COMPLETE, _PARTIAL}:
         return Translation(ignored="Not a response to a form.")
     response = as_record(event.get("form_response"))
