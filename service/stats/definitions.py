@@ -31,11 +31,32 @@ CELLS: Final = len(FUNNEL) * FURTHEST_STEP
 GRAINS: Final = ("quarter hour", "day", "month", "year")
 """The sizes of the rollup's buckets, all UTC; a bucket's grain is the index in this list."""
 
+ALL_CAMPAIGNS: Final = 10
+"""Added to the grain of a month or a year: the same buckets once more, with all campaigns in one. Most questions do not ask for them."""
+
+KEPT_GRAINS: Final = (
+    (0, None, False),
+    (1, "day", False),
+    (2, "month", False),
+    (3, "year", False),
+    (12, "month", True),
+    (13, "year", True),
+)
+"""Every grain the rollup keeps, how PostgreSQL truncates an instant to it (None: deltas have it), and whether all campaigns are in one."""
+
 QUARTER_HOUR: Final = timedelta(minutes=15)
 
 BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Bounds that stand for "no bound": nothing happened before or after them."""
+
+
+_WHOLE: Final = frozenset(grain - ALL_CAMPAIGNS for grain, _, whole in KEPT_GRAINS if whole)
+
+
+def grain_to_read(grain: int, *, by_campaign: bool) -> int:
+    """Return the grain that has the buckets of this one, in as few rows as the question allows."""
+    return grain + ALL_CAMPAIGNS if grain in _WHOLE and not by_campaign else grain
 
 
 class Cell(NamedTuple):

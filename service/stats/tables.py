@@ -23,7 +23,7 @@ cohort_deltas = Table(
 cohort_rollup = Table(
     "cohort_rollup",
     metadata,
-    # 0 quarter hour, 1 day, 2 month (UTC): definitions.GRAINS
+    # 0 quarter hour, 1 day, 2 month, 3 year (UTC); 12 and 13: month and year of all campaigns. See definitions.KEPT_GRAINS
     Column("grain", SmallInteger, nullable=False),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),

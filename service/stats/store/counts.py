@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    Integer,
     Select,
     SmallInteger,
     Table,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -29,18 +31,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.tables import Instant
 from service.stats.calendars import segments_between
+from service.stats.definitions import grain_to_read
 from service.stats.funnel import CellCount, MoveCount
 from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
 
+_ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
+
 
 async def cohort_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> list[CellCount]:
     """Return how many of the journeys that started between ascending bounds are in each bucket, group and cell, in one statement."""
     rolled = question.is_rolled_up(*bounds)
-    statement = (_cohort_rolled if rolled else _cohort_rows)(Shape.of(question))
-    given = sources.parameters(question) | _intervals(bounds, rolled=rolled)
+    statement = (_cohort_rolled if rolled else _cohort_rows)(Shape.of(question), bucketed=len(bounds) > 2)
+    given = sources.parameters(question) | _intervals(question, bounds, rolled=rolled)
     if not rolled:
         await _give_memory(connection)
     width = len(question.group_by)
@@ -57,8 +62,8 @@ async def move_counts(
     """
     edges = [since, *bounds] if since < bounds[0] else list(bounds)
     rolled = question.is_rolled_up(*edges)
-    statement = (_flow_rolled if rolled else _flow_rows)(Shape.of(question))
-    given = sources.parameters(question) | _intervals(edges, rolled=rolled) | {"bounds": list(bounds)}
+    statement = (_flow_rolled if rolled else _flow_rows)(Shape.of(question), bucketed=len(edges) > 2)
+    given = sources.parameters(question) | _intervals(question, edges, rolled=rolled) | {"bounds": list(bounds)}
     if not rolled:
         await _give_memory(connection)
     width = len(question.group_by)
@@ -79,20 +84,23 @@ async def first_bucket(connection: AsyncConnection, question: Question) -> datet
     return (await connection.execute(select(func.least(folded, unfolded)))).scalar_one_or_none()
 
 
-def _intervals(bounds: Sequence[datetime], *, rolled: bool) -> dict[str, Any]:
+def _intervals(question: Question, bounds: Sequence[datetime], *, rolled: bool) -> dict[str, Any]:
     given: dict[str, Any] = {"low": bounds[0], "high": bounds[-1], "bounds": list(bounds)}
     if rolled:
         runs = segments_between(bounds)
+        by_campaign = "campaign" in question.dimensions
         given |= {
-            "grains": [run.grain for run in runs],
+            "grains": [grain_to_read(run.grain, by_campaign=by_campaign) for run in runs],
             "lows": [run.low for run in runs],
             "highs": [run.high for run in runs],
         }
     return given
 
 
-def _bucket_of(at: ColumnElement[Any]) -> ColumnElement[int]:
-    return func.width_bucket(at, bindparam("bounds", type_=ARRAY(Instant))).label("bucket")
+def _bucket_of(at: ColumnElement[Any], *, bucketed: bool) -> ColumnElement[int]:
+    """Return the number of the bucket that an instant lies in; where there is only one there is nothing to look up."""
+    number = func.width_bucket(at, bindparam("bounds", type_=ARRAY(Instant))) if bucketed else _ONLY
+    return number.label("bucket")
 
 
 def _total(counted: ColumnElement[int]) -> ColumnElement[int]:
@@ -117,53 +125,62 @@ def _rolled(rollup: Table, deltas: Table, names: Sequence[str]) -> FromClause:
 
 
 @lru_cache(maxsize=512)
-def _cohort_rolled(shape: Shape) -> Select[Any]:
+def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
     rows = _rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell", "count"))
     dimensions = Dimensions(shape, rows)
-    by = [_bucket_of(rows.c.bucket), *dimensions.keys, rows.c.cell]
+    bucket = _bucket_of(rows.c.bucket, bucketed=bucketed)
+    by = [*dimensions.keys, rows.c.cell]
     total = _total(rows.c["count"])
-    return select(*by, total).where(*dimensions.conditions).group_by(*by).having(total != 0)
-
-
-@lru_cache(maxsize=512)
-def _cohort_rows(shape: Shape) -> Select[Any]:
-    journey = sources.counted_journeys(windowed=shape.windowed, known=shape.known)
-    dimensions = Dimensions(shape, journey)
-    by = [_bucket_of(journey.c.started_at), *dimensions.keys, journey.c.cell]
     return (
-        select(*by, func.count())
-        .select_from(dimensions.joined(journey))
-        .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(*by)
+        select(bucket, *by, total)
+        .where(*dimensions.conditions)
+        .group_by(*([bucket] if bucketed else []), *by)
+        .having(total != 0)
     )
 
 
 @lru_cache(maxsize=512)
-def _flow_rolled(shape: Shape) -> Select[Any]:
+def _cohort_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
+    journey = sources.counted_journeys(windowed=shape.windowed, known=shape.known)
+    dimensions = Dimensions(shape, journey)
+    bucket = _bucket_of(journey.c.started_at, bucketed=bucketed)
+    by = [*dimensions.keys, journey.c.cell]
+    return (
+        select(bucket, *by, func.count())
+        .select_from(dimensions.joined(journey))
+        .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
+        .group_by(*([bucket] if bucketed else []), *by)
+    )
+
+
+@lru_cache(maxsize=512)
+def _flow_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
     names = ("bucket", "channel", "campaign", "from_stage", "to_stage", "moved_in", "moved_out")
     rows = _rolled(flow_rollup, flow_deltas, names)
     dimensions = Dimensions(shape, rows)
-    by = [_bucket_of(rows.c.bucket), *dimensions.keys, rows.c.from_stage, rows.c.to_stage]
+    bucket = _bucket_of(rows.c.bucket, bucketed=bucketed)
+    by = [*dimensions.keys, rows.c.from_stage, rows.c.to_stage]
     moved_in, moved_out = _total(rows.c.moved_in), _total(rows.c.moved_out)
     return (
-        select(*by, moved_in, moved_out)
+        select(bucket, *by, moved_in, moved_out)
         .where(*dimensions.conditions)
-        .group_by(*by)
+        .group_by(*([bucket] if bucketed else []), *by)
         .having(or_(moved_in != 0, moved_out != 0))
     )
 
 
 @lru_cache(maxsize=512)
-def _flow_rows(shape: Shape) -> Select[Any]:
+def _flow_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
     move = sources.moves(known=shape.known)
     sided, side = sources.sides(move)
     journey = sources.counted_journeys(windowed=False, known=shape.known)
     dimensions = Dimensions(shape, journey)
-    by = [_bucket_of(move.c.occurred_at), *dimensions.keys, move.c.from_stage, move.c.to_stage]
+    bucket = _bucket_of(move.c.occurred_at, bucketed=bucketed)
+    by = [*dimensions.keys, move.c.from_stage, move.c.to_stage]
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
     return (
-        select(*by, _total(side.c.moved_in), _total(side.c.moved_out))
+        select(bucket, *by, _total(side.c.moved_in), _total(side.c.moved_out))
         .select_from(dimensions.joined(sided.join(journey, of_journey)))
         .where(sources.in_bounds(move.c.occurred_at), *dimensions.conditions)
-        .group_by(*by)
+        .group_by(*([bucket] if bucketed else []), *by)
     )

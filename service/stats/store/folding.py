@@ -9,13 +9,17 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
+from service.stats.definitions import KEPT_GRAINS
+
 # Any number that nobody else takes a lock of.
 _LOCK: Final = 0x1EAD5_F01D
 
 _TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _WAIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(:lock)")
 
-_GRAINS: Final = "(VALUES (0, NULL), (1, 'day'), (2, 'month'), (3, 'year')) AS grains (grain, unit)"
+_KEPT: Final = ", ".join(f"({grain}, {f'{unit!r}' if unit else 'NULL'}, {whole})" for grain, unit, whole in KEPT_GRAINS)
+_GRAINS: Final = f"(VALUES {_KEPT}) AS grains (grain, unit, whole)"
+_CAMPAIGN: Final = "CASE WHEN whole THEN NULL ELSE campaign END"
 _BUCKET: Final = "CASE grain WHEN 0 THEN bucket ELSE date_trunc(unit, bucket, 'UTC') END"
 
 # Rows are upserted in the order of the index. What came to zero is reported by its place, and deleted by it in the same transaction: an
@@ -27,7 +31,7 @@ _FOLD_COHORTS: Final = text(
         RETURNING bucket, channel, campaign, entry_stage, cell, count
     ), added AS (
         INSERT INTO cohort_rollup AS held (grain, bucket, channel, campaign, entry_stage, cell, count)
-        SELECT grain, {_BUCKET}, channel, campaign, entry_stage, cell, sum(count)
+        SELECT grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, cell, sum(count)
         FROM taken CROSS JOIN {_GRAINS}
         GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(count) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
         ON CONFLICT (grain, bucket, channel, campaign, entry_stage, cell)
@@ -45,7 +49,7 @@ _FOLD_FLOWS: Final = text(
         RETURNING bucket, channel, campaign, from_stage, to_stage, moved_in, moved_out
     ), added AS (
         INSERT INTO flow_rollup AS held (grain, bucket, channel, campaign, from_stage, to_stage, moved_in, moved_out)
-        SELECT grain, {_BUCKET}, channel, campaign, from_stage, to_stage, sum(moved_in), sum(moved_out)
+        SELECT grain, {_BUCKET}, channel, {_CAMPAIGN}, from_stage, to_stage, sum(moved_in), sum(moved_out)
         FROM taken CROSS JOIN {_GRAINS}
         GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(moved_in) <> 0 OR sum(moved_out) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
         ON CONFLICT (grain, bucket, channel, campaign, from_stage, to_stage)
@@ -71,7 +75,7 @@ _REBUILD_COHORTS: Final = text(
         FROM journeys WHERE counted GROUP BY 1, 2, 3, 4, 5
     )
     INSERT INTO cohort_rollup (grain, bucket, channel, campaign, entry_stage, cell, count)
-    SELECT grain, {_BUCKET}, channel, campaign, entry_stage, cell, sum(count)
+    SELECT grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, cell, sum(count)
     FROM counted CROSS JOIN {_GRAINS}
     WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
@@ -94,7 +98,7 @@ _REBUILD_FLOWS: Final = text(
         FROM moved GROUP BY 1, 2, 3, 4, 5
     )
     INSERT INTO flow_rollup (grain, bucket, channel, campaign, from_stage, to_stage, moved_in, moved_out)
-    SELECT grain, {_BUCKET}, channel, campaign, from_stage, to_stage, sum(moved_in), sum(moved_out)
+    SELECT grain, {_BUCKET}, channel, {_CAMPAIGN}, from_stage, to_stage, sum(moved_in), sum(moved_out)
     FROM counted CROSS JOIN {_GRAINS}
     WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6

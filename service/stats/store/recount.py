@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     CompoundSelect,
     FromClause,
@@ -30,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.stats.definitions import KEPT_GRAINS
 from service.stats.store import sources
 from service.stats.store.ledger import journeys, leads
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
@@ -41,8 +43,8 @@ _JOURNEY: Final = ("entry_stage", "channel", "campaign", "started_at", "cell")
 _COHORT: Final = ("channel", "campaign", "entry_stage", "cell")
 _FLOW: Final = ("channel", "campaign", "from_stage", "to_stage")
 
-_grains = values(column("grain", SmallInteger), column("unit", Text), name="grains").data(
-    [(0, None), (1, "day"), (2, "month"), (3, "year")]
+_grains = values(column("grain", SmallInteger), column("unit", Text), column("whole", Boolean), name="grains").data(
+    list(KEPT_GRAINS)
 )
 
 
@@ -152,14 +154,19 @@ def _differences(
 ) -> Select[Any]:
     """Return where the recount differs from rollup and deltas together, at any grain; ``counted`` gives each of them its column ``n``."""
     expected, rollup, deltas = counted(recounted), *map(counted, kept)
-    wanted = select(
-        _grains.c.grain, _coarse(expected.c.bucket), *(expected.c[name] for name in names),
-        expected.c.n.label("expected"), _none("found"),
-    ).select_from(expected.join(_grains, literal(True)))  # fmt: skip
+
+    def at_all_grains(rows: FromClause) -> list[ColumnElement[Any]]:
+        named = {name: rows.c[name] for name in names}
+        named["campaign"] = case((_grains.c.whole, None), else_=rows.c.campaign).label("campaign")
+        return [_grains.c.grain, _coarse(rows.c.bucket), *named.values()]
+
+    wanted = select(*at_all_grains(expected), expected.c.n.label("expected"), _none("found")).select_from(
+        expected.join(_grains, literal(True))
+    )
     folded = select(rollup.c.grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected"), rollup.c.n)
-    unfolded = select(
-        _grains.c.grain, _coarse(deltas.c.bucket), *(deltas.c[name] for name in names), _none("expected"), deltas.c.n
-    ).select_from(deltas.join(_grains, literal(True)))
+    unfolded = select(*at_all_grains(deltas), _none("expected"), deltas.c.n).select_from(
+        deltas.join(_grains, literal(True))
+    )
     both = union_all(wanted, folded, unfolded).subquery("both")
     keys = [both.c.grain, both.c.bucket, *(both.c[name] for name in names)]
     total, found = _sum(both.c.expected), _sum(both.c.found)
