@@ -23,6 +23,7 @@ from service.intake import routes as intake
 from service.intake.erase import erase_deliveries
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
+from service.intake.shortcut import Deliveries, with_shortcut
 from service.intake.webhooks import install_intake
 from service.leads import lifecycle_routes as lifecycle
 from service.leads import reading_routes as reading
@@ -66,6 +67,8 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
+        # We have our own, and even switched off by its environment FastAPI's looks there for each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
@@ -76,6 +79,8 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     problems.install(app, extra_errors=(LifecycleError, Refusal))
     install_intake(app)
     mount(app, *_ROUTERS)
+    deliveries = Telemetry(BodyLimit(Deliveries(app, app.state.reception), settings), settings)
+    app.middleware_stack = with_shortcut(app.build_middleware_stack(), deliveries)
     return app
 
 

@@ -51,6 +51,16 @@ class Reception:
         """Make durable what was accepted."""
         await self.committer.stop()
 
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; raises what is not answered in the vendor's own form: see `answer`."""
+        _hide_secret(scope)
+        reply = await self.answer(scope, receive)
+        headers = [(b"content-length", str(len(reply.body)).encode())]
+        if reply.body:
+            headers.append((b"content-type", reply.content_type.encode()))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Return the answer to a request; raises `Refusal`, `ServiceError` or ``HTTPException``."""
         given = scope["path_params"]
@@ -151,14 +161,8 @@ class WebhookRoute(APIRoute):
         """Answer one request."""
         if scope["method"] not in (self.methods or ()):
             raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
-        _hide_secret(scope)
         reception: Reception = scope["app"].state.reception
-        reply = await reception.answer(scope, receive)
-        headers = [(b"content-length", str(len(reply.body)).encode())]
-        if reply.body:
-            headers.append((b"content-type", reply.content_type.encode()))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+        await reception.serve(scope, receive, send)
 
 
 def _hide_secret(scope: Scope) -> None:

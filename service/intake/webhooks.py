@@ -9,7 +9,7 @@ from fastapi import FastAPI, Response
 from service.core.http import openapi
 from service.intake.reception import WebhookRoute
 
-_PATHS: Final = (("/v1/intake/{channel_key}", ""), ("/v1/intake/{channel_key}/{url_secret}", "_by_url_secret"))
+PATHS: Final = (("/v1/intake/{channel_key}", ""), ("/v1/intake/{channel_key}/{url_secret}", "_by_url_secret"))
 _OWN_FORM: Final = {"description": "Accepted, in the vendor's own form"}
 _BODY: Final = {
     "required": True,
@@ -27,7 +27,7 @@ def install_intake(app: FastAPI) -> None:
     ``app.state.reception`` must be a `Reception` when the first request comes; stop it when the application stops.
     """
     known = len(app.router.routes)
-    for path, suffix in _PATHS:
+    for path, suffix in PATHS:
         endpoint = _by_url_secret if suffix else _by_channel
         deliver: dict[str, Any] = {"status_code": 202, "responses": {200: _OWN_FORM, "default": openapi.PROBLEM}}
         _add(
