@@ -34,7 +34,7 @@ async def test_it_works(client: AsyncClient, populate) -> None:
 
 async def test_an_address_lists_as_many_entries_as_the_figure_says(client: AsyncClient, populate) -> None:
     await populate(22, 120)
-    funnel = (await client.get("/v1/stats/funnel", params={"group_by": "campaign"})).json()
+    funnel = (await client.get("/v1/stats/funnel", params={"group_by": "campaign,country"})).json()
     trend = (await client.get("/v1/stats/trend", params={"interval": "quarter", "tz": "Asia/Shanghai"})).json()
     period = (await client.get("/v1/stats/funnel", params={"mode": "period", "from": "2025-02-03"})).json()
     figures = [(stage["leads"], stage["reached"]) for group in funnel["groups"] for stage in group["stages"]]

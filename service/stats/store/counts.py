@@ -23,7 +23,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -46,8 +45,6 @@ async def cohort_counts(connection: AsyncConnection, question: Question, bounds:
     rolled = question.is_rolled_up(*bounds)
     statement = (_cohort_rolled if rolled else _cohort_rows)(Shape.of(question), bucketed=len(bounds) > 2)
     given = sources.parameters(question) | _intervals(question, bounds, rolled=rolled)
-    if not rolled:
-        await _give_memory(connection)
     width = len(question.group_by)
     rows = (await connection.execute(statement, given)).all()
     return [CellCount(row[0], tuple(row[1 : 1 + width]), row[-2], row[-1]) for row in rows]
@@ -64,16 +61,9 @@ async def move_counts(
     rolled = question.is_rolled_up(*edges)
     statement = (_flow_rolled if rolled else _flow_rows)(Shape.of(question), bucketed=len(edges) > 2)
     given = sources.parameters(question) | _intervals(question, edges, rolled=rolled) | {"bounds": list(bounds)}
-    if not rolled:
-        await _give_memory(connection)
     width = len(question.group_by)
     rows = (await connection.execute(statement, given)).all()
     return [MoveCount(row[0], tuple(row[1 : 1 + width]), *row[-4:]) for row in rows]
-
-
-async def _give_memory(connection: AsyncConnection) -> None:
-    """Let this transaction join whole tables in memory; with the usual few megabytes the same takes several times as long."""
-    await connection.execute(text("SET LOCAL work_mem = '64MB'"))
 
 
 async def first_bucket(connection: AsyncConnection, question: Question) -> datetime | None:
