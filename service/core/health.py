@@ -47,7 +47,7 @@ def _json_of(schema: dict[str, Any], description: str) -> dict[str, Any]:
 
 @router.get(
     "/healthz",
-    operation_id="getHealth",
+    operation_id="read_health",
     summary="Whether the process lives",
     responses={200: _json_of(_ALIVE, "It does")},
 )
@@ -58,7 +58,7 @@ async def healthz() -> Response:
 
 @router.get(
     "/readyz",
-    operation_id="getReadiness",
+    operation_id="read_readiness",
     summary="Whether the service can do its work",
     responses={200: _json_of(_REPORT, "It can"), 503: _json_of(_REPORT, "It cannot; `checks` say why")},
 )
@@ -72,7 +72,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get(
     "/metrics",
-    operation_id="getMetrics",
+    operation_id="read_metrics",
     summary="Metrics for Prometheus",
     responses={
         200: {"description": "The exposition format", "content": {"text/plain": {"schema": {"type": "string"}}}}

@@ -90,9 +90,13 @@ def batch_answer(request: Request, outcomes: Sequence[Outcome], *, name: str, fr
     return json_answer({"data": data})
 
 
-def body_schema(model: str) -> dict[str, Any]:
-    """Return the OpenAPI description of a batch's body: an array of the model, or one a line."""
-    item = {"$ref": f"#/components/schemas/{model}"}
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a batch's body: an array of the model, or one a line.
+
+    The models that the items are made of must be in the document by way of another route.
+    """
+    item = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    item.pop("$defs", None)
     array = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST}
     content = {"application/json": {"schema": array}, "application/x-ndjson": {"schema": item}}
     return {"requestBody": {"required": True, "content": content}}

@@ -16,6 +16,13 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("is outside the calendar") from fault
 
 
+def _is_modern(moment: datetime) -> datetime:
+    # Other systems say "unknown" with the year 1; statistics by the day would draw every day since.
+    if moment.year < _FIRST_YEAR:
+        raise ValueError(f"is before {_FIRST_YEAR}")
+    return moment
+
+
 def _of_short_texts(value: Any) -> Any:
     if isinstance(value, str) and len(value) > _LONGEST_TEXT:
         raise ValueError(f"a text in it is longer than {_LONGEST_TEXT} characters")
@@ -24,10 +31,13 @@ def _of_short_texts(value: Any) -> Any:
     return value
 
 
+_FIRST_YEAR: Final = 1900
 _LONGEST_TEXT: Final = 10_000
 EXAMPLE_AT = "2026-03-14T09:26:53.589793Z"
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Happened = Annotated[Instant, AfterValidator(_is_modern)]
+"""When something happened to a lead."""
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$")]

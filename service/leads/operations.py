@@ -228,7 +228,7 @@ async def _named_leads(connection: AsyncConnection, items: Sequence[TransitionIt
 
 
 def _identity_of(item: TransitionItem) -> Identity | None:
-    if item.external_id is None or ":" not in item.external_id:
+    if item.external_id is None:
         return None
     system, _, value = item.external_id.partition(":")
     return Identity(f"external:{system}", value)

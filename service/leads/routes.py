@@ -69,7 +69,7 @@ async def create_lead(body: LeadCreate, connection: Connection, by: By) -> Respo
     operation_id="create_leads",
     summary="Create or match up to 1,000 leads",
     response_model=LeadBatchOut,
-    openapi_extra=batches.body_schema("LeadCreate"),
+    openapi_extra=batches.body_schema(LeadCreate),
 )
 async def create_leads(request: Request, connection: Connection, by: By) -> Response:
     """Each item has its own outcome, in the order sent; a bad item spoils no other."""
@@ -128,7 +128,7 @@ async def move_lead(
     operation_id="move_leads",
     summary="Move up to 1,000 leads",
     response_model=TransitionBatchOut,
-    openapi_extra=batches.body_schema("TransitionItem"),
+    openapi_extra=batches.body_schema(TransitionItem),
 )
 async def move_leads(request: Request, connection: Connection, by: By) -> Response:
     """Each item names its lead by `lead_id` or `external_id`, and has its own outcome, in the order sent."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from service.leads.fields import (
     EXAMPLE_AT,
@@ -13,7 +13,7 @@ from service.leads.fields import (
     Attributes,
     Currency,
     ExternalId,
-    Instant,
+    Happened,
     Key,
     LongText,
     ShortText,
@@ -64,7 +64,7 @@ class LeadCreate(_Person):
     channel: ShortText | None = None
     utm: Annotated[dict[Key, ShortText], Field(max_length=20)] | None = None
     occurred_at: (
-        Annotated[Instant, Field(description="When the lead was acquired; now, if absent", examples=[EXAMPLE_AT])]
+        Annotated[Happened, Field(description="When the lead was acquired; now, if absent", examples=[EXAMPLE_AT])]
         | None
     ) = None
     test: Annotated[bool, Field(description="Kept out of every statistic")] = False
@@ -82,7 +82,7 @@ class LeadUpsert(LeadPatch):
 
     channel: ShortText | None = None
     utm: Annotated[dict[Key, ShortText], Field(max_length=20)] | None = None
-    occurred_at: Instant | None = None
+    occurred_at: Happened | None = None
 
 
 class TransitionCreate(_In):
@@ -98,7 +98,7 @@ class TransitionCreate(_In):
     note: LongText | None = None
     amount: Amount | None = None
     currency: Currency | None = None
-    occurred_at: Annotated[Instant, Field(description="Now, if absent", examples=[EXAMPLE_AT])] | None = None
+    occurred_at: Annotated[Happened, Field(description="Now, if absent", examples=[EXAMPLE_AT])] | None = None
     allow_skip: bool = False
     channel: (
         Annotated[ShortText, Field(description="What started the new journey, for reactivate and repurchase")] | None
@@ -107,16 +107,22 @@ class TransitionCreate(_In):
 
 
 class TransitionItem(TransitionCreate):
-    """A transition in a batch; the lead is named by its id or by an external id."""
+    """A transition in a batch; the lead is named by its id or by an external id, not by both."""
 
     lead_id: UUID | None = None
-    external_id: Annotated[str, Field(description="<system>:<id>", max_length=400)] | None = None
+    external_id: Annotated[str, Field(description="<system>:<id>", pattern=r"^[^:]+:.+$", max_length=400)] | None = None
+
+    @model_validator(mode="after")
+    def _names_one_lead(self) -> Self:
+        if (self.lead_id is None) == (self.external_id is None):
+            raise ValueError("name the lead by either lead_id or external_id")
+        return self
 
 
 class CorrectedTransition(TransitionCreate):
     """A step of a corrected ledger."""
 
-    occurred_at: Instant
+    occurred_at: Happened
 
 
 class CorrectionCreate(_In):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, cast, func, literal_column, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import Subquery
 
@@ -80,8 +81,22 @@ def _external(named: str) -> ColumnElement[bool]:
 
 
 def _words(query: str) -> ColumnElement[bool]:
-    words = [f"'{word}':*" for word in query.replace("'", " ").replace("\\", " ").split()]
-    return SEARCHED.op("@@")(func.to_tsquery("simple", " & ".join(words)))
+    words = query.replace("'", " ").replace("\\", " ").split()
+    addresses = [word for word in words if "@" in word.strip("@")]
+    # A sign alone is no word: in one query with others it does not keep them from being found.
+    plain = " & ".join(_prefix(word) for word in words if word not in addresses)
+    found = [SEARCHED.op("@@")(func.to_tsquery("simple", plain))] if plain or not addresses else []
+    return and_(*found, *map(_address, addresses))
+
+
+def _address(beginning: str) -> ColumnElement[bool]:
+    """Match an e-mail address by its beginning, which is not yet an address and would be parsed as two words."""
+    prefix = _prefix(beginning)
+    return or_(SEARCHED.op("@@")(func.to_tsquery("simple", prefix)), SEARCHED.op("@@")(cast(prefix.lower(), TSQUERY)))
+
+
+def _prefix(word: str) -> str:
+    return f"'{word}':*"
 
 
 _SPECIAL: Final = {

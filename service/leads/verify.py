@@ -90,6 +90,8 @@ def _faults_of(lead: Row, ledger: Sequence[Row], journeys: Sequence[Row], now: d
     ]
     if (replayed.life.journey.number if replayed.life.journey else 0) != lead["journey"]:
         faults.append("replaying the ledger gives another journey number")
+    if ledger and ledger[0]["occurred_at"] != lead["acquired_at"]:
+        faults.append("replaying the ledger gives another acquired_at")
     for row, transition in zip(ledger, replayed.transitions, strict=True):
         if (row["to_stage"], row["from_stage"], tuple(row["skipped"]), row["journey"]) != (
             transition.to_stage,

@@ -137,6 +137,7 @@ FAULTS = [
     ({"email": "ada@example.com", "company": {"country": "Mars"}}, "/company/country", ""),
     ({"email": "ada@example.com", "occurred_at": "2099-01-01T00:00:00Z"}, "/occurred_at", "future"),
     ({"email": "ada@example.com", "occurred_at": "2026-01-01T00:00:00"}, "/occurred_at", "timezone"),
+    ({"email": "ada@example.com", "occurred_at": "0001-01-01T00:00:00Z"}, "/occurred_at", "1900"),
     ({"email": "ada@example.com", "occurred_at": "yesterday"}, "/occurred_at", ""),
     ({"email": "ada@example.com", "full_name": "   "}, "/full_name", ""),
     ({"email": "ada@example.com", "external_ids": {"": "x"}}, "/external_ids", ""),
