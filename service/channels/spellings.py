@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 # Compared without case, spaces and punctuation, and without a leading "your": "Your E-Mail" is "email".
@@ -39,6 +40,7 @@ CONTAINERS: Final = frozenset(
     | {"formdata", "submission", "formfields"}
 )
 
+_LONGEST_NAME: Final = 200
 _IGNORED: Final = re.compile(r"[\W_]+")
 
 
@@ -55,6 +57,12 @@ _FIELD_OF: Final[dict[str, tuple[str, int]]] = {
 
 def field_of(name: str) -> tuple[str, int] | None:
     """Return the field that a name means and how good a spelling it is (0 best), or None."""
+    return _meaning(name) if len(name) <= _LONGEST_NAME else None
+
+
+# A form's fields have the same names every time.
+@lru_cache(maxsize=4096)
+def _meaning(name: str) -> tuple[str, int] | None:
     return _FIELD_OF.get(plain(name))
 
 

@@ -112,12 +112,12 @@ def sample(address: str, settings: Any) -> str:
 def verify(request: Request, channel: ChannelConfig) -> None:
     """Raise `Refusal` unless the message is signed in the channel's mode, fresh, and for this account."""
     query = parameters(request.query)
-    if channel.settings.encoding_aes_key:
-        signed = [_encrypted(request)]
-        check_signature(query, channel.secrets, name="msg_signature", signed=signed, now=request.received_at)
+    encrypted = _encrypted(request) if channel.settings.encoding_aes_key else None
+    if encrypted is not None:
+        check_signature(query, channel.secrets, name="msg_signature", signed=[encrypted], now=request.received_at)
     else:
         check_signature(query, channel.secrets, name="signature", now=request.received_at)
-    _message(request, channel)
+    _message(request, channel, encrypted)
 
 
 def _encrypted(request: Request) -> str:
@@ -127,13 +127,13 @@ def _encrypted(request: Request) -> str:
     return encrypted.strip()
 
 
-def _message(request: Request, channel: ChannelConfig) -> dict[str, Any]:
+def _message(request: Request, channel: ChannelConfig, encrypted: str | None = None) -> dict[str, Any]:
     settings = channel.settings
     if request.parsed is None:
         text = request.body
         if settings.encoding_aes_key:
             keys = [key for key in (settings.encoding_aes_key, settings.previous_encoding_aes_key) if key]
-            text = decrypt(_encrypted(request), keys, [settings.app_id or ""])
+            text = decrypt(encrypted or _encrypted(request), keys, [settings.app_id or ""])
         request.parsed = message_in(text)
         if as_text(request.parsed.get("FromUserName"), 100) is None:
             request.parsed = None

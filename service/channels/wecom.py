@@ -117,7 +117,7 @@ def verify(request: Request, channel: ChannelConfig) -> None:
     check_signature(
         parameters(request.query), channel.secrets, name="msg_signature", signed=[encrypted], now=request.received_at
     )
-    _message(request, channel)
+    _message(request, channel, encrypted)
 
 
 def _encrypted(request: Request) -> str:
@@ -127,9 +127,9 @@ def _encrypted(request: Request) -> str:
     return encrypted.strip()
 
 
-def _message(request: Request, channel: ChannelConfig) -> dict[str, Any]:
+def _message(request: Request, channel: ChannelConfig, encrypted: str | None = None) -> dict[str, Any]:
     if request.parsed is None:
-        request.parsed = message_in(decrypt(_encrypted(request), *_keys_and_receivers(channel)))
+        request.parsed = message_in(decrypt(encrypted or _encrypted(request), *_keys_and_receivers(channel)))
     message: dict[str, Any] = request.parsed
     return message
 
