@@ -127,10 +127,10 @@ def api(database: str) -> Iterator[str]:
 
 
 @contextmanager
-def worker(database: str) -> Iterator[None]:
+def worker(database: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([*PYTHON, "worker"], env=os.environ | environment(database))
     try:
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(40)
