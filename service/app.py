@@ -73,13 +73,13 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.erasers = (erase_deliveries,)
-    app.state.reception = Reception(app.state.engine, settings)
+    reception = app.state.reception = Reception(app.state.engine, settings)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Telemetry, settings=settings)
     problems.install(app, extra_errors=(LifecycleError, Refusal))
     install_intake(app)
     mount(app, *_ROUTERS)
-    deliveries = Telemetry(BodyLimit(Deliveries(app, app.state.reception), settings), settings)
+    deliveries = Telemetry(BodyLimit(Deliveries(app, reception), settings, reception.count_refusal), settings)
     app.middleware_stack = with_shortcut(app.build_middleware_stack(), deliveries)
     return app
 

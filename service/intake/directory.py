@@ -87,6 +87,10 @@ class Directory:
         self.forget(channel.config.key)
         return await self.find(channel.config.key)
 
+    def knows(self, key: str) -> bool:
+        """Tell whether somebody has asked for this channel and it is there."""
+        return key in self._known
+
     def forget(self, key: str) -> None:
         """Look the channel up again when it is next asked for."""
         self._known.pop(key, None)

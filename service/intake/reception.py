@@ -37,6 +37,7 @@ REFUSED: Final = Counter(
 
 _LONGEST_KEY: Final = 300
 _UNKNOWN: Final = "(unknown)"
+_CODES: Final = {405: "method_not_allowed", 413: "payload_too_large"}
 
 
 class Reception:
@@ -74,10 +75,13 @@ class Reception:
                 return _handshake(request, channel)
             return await self._deliver(request, channel)
         except (Refusal, ServiceError, HTTPException) as refusal:
-            code = getattr(refusal, "code", None) or f"http_{getattr(refusal, 'status_code', 400)}"
-            REFUSED.labels(label, code).inc()
-            _log.warning("intake_refused", channel=label, code=code)
+            _tell(label, refusal)
             raise
+
+    def count_refusal(self, scope: Scope, refusal: ServiceError) -> None:
+        """Count what was refused before it came here, under its channel if we know it."""
+        key = scope["path"].split("/")[3]
+        _tell(key if self.directory.knows(key) else _UNKNOWN, refusal)
 
     async def _deliver(self, request: Request, channel: Channel) -> Reply:
         try:
@@ -132,6 +136,12 @@ class Reception:
 def _accepted(channel: str) -> Counter:
     # Looking a labelled counter up costs more than counting with it.
     return ACCEPTED.labels(channel)
+
+
+def _tell(channel: str, refusal: Exception) -> None:
+    code = getattr(refusal, "code", None) or _CODES.get(getattr(refusal, "status_code", 400), "bad_request")
+    REFUSED.labels(channel, code).inc()
+    _log.warning("intake_refused", channel=channel, code=code)
 
 
 def _handshake(request: Request, channel: Channel) -> Reply:

@@ -74,9 +74,11 @@ async def test_another_media_type_is_refused(client: AsyncClient, form: str) -> 
 
 
 async def test_an_oversized_body_is_refused(client: AsyncClient, web: str) -> None:
+    before = refused("(unknown)", "payload_too_large") + refused("web", "payload_too_large")
     body = b'{"a":"' + b"x" * (1 << 20) + b'"}'
     answer = await client.post(ADDRESS, content=body, headers=signed(body))
     assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+    assert refused("(unknown)", "payload_too_large") + refused("web", "payload_too_large") == before + 1
 
     async def chunks() -> Any:
         for _ in range(40):

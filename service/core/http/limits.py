@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -17,10 +18,16 @@ _BATCHES: Final = ("/batch", "/imports")
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit: at once if it says its length, and otherwise when it has grown too long."""
+    """Answers 413 to a body over the limit: at once if it says its length, and otherwise when it has grown too long.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    ``told`` is called with what is refused at once; the rest goes through ``app``.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, told: Callable[[Scope, ServiceError], None] | None = None
+    ) -> None:
         self._app = app
+        self._told = told
         self._usual = settings.max_body_bytes
         self._batch = settings.max_batch_bytes
 
@@ -38,6 +45,8 @@ class BodyLimit:
                 streamed = True
         refusal = _refusal(size, length, limit)
         if refusal is not None:
+            if self._told is not None:
+                self._told(scope, refusal)
             await render(refusal, scope["path"])(scope, receive, send)
             return
         await self._app(scope, _counting(receive, limit) if streamed or not length else receive, send)
