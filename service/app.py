@@ -37,6 +37,16 @@ from service.stats.fold import FULL_BATCH, fold
 _DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
 ledger that remembers everything with both its times, and statistics that are exact, explained and instant."""
 
+_TAGS: Final = {
+    "leads": "Who may buy: created, matched, amended, moved, corrected, forgotten.",
+    "lifecycle": "The state machine as data, and the reasons of churn.",
+    "statistics": "Figures with their definition, their bounds and the leads behind them.",
+    "events": "The change feed: every change once, in order.",
+    "channels": "Where leads come from: addresses, secrets, mappings.",
+    "deliveries": "What came in, what became of it, and once more.",
+    "intake": "The addresses vendors send to; each channel's own scheme guards its own.",
+    "operations": "For those who are called at night.",
+}
 _ROUTERS: Final = (
     leads.router,
     reading.router,
@@ -66,6 +76,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
         version=version("lead-lifecycle"),
         lifespan=lifespan,
         redoc_url=None,
+        openapi_tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
         redirect_slashes=False,
         # We have our own, and even switched off by its environment FastAPI's looks there for each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},

@@ -29,8 +29,8 @@ from service.intake.schemas import (
 
 router = APIRouter(prefix="/v1", route_class=ServiceRoute, dependencies=[auth.require("admin")])
 
-_CHANNELS: Final = "Channels"
-_DELIVERIES: Final = "Deliveries"
+_CHANNELS: Final = "channels"
+_DELIVERIES: Final = "deliveries"
 
 
 async def _filters(

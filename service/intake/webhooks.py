@@ -61,7 +61,7 @@ def _add(app: FastAPI, method: str, path: str, endpoint: Any, name: str, summary
         methods=[method],
         operation_id=name,
         summary=summary,
-        tags=["Intake"],
+        tags=["intake"],
         response_class=Response,
         route_class_override=WebhookRoute,
         **options,
