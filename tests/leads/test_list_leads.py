@@ -106,13 +106,38 @@ async def test_search(people, listed):
         assert await listed(people, q=words) == found, words
 
 
-@pytest.mark.parametrize(
-    "words",
-    ["&", "|", "!", "(", ")", ":", "*", "'", "\\", "''", "\\'", "a:*", "a & !b", "<->", "a <2> b", "!!", "()", "'a' & 'b", ":*", ":ABCD", "%", "a\tb", '"', "--", "x" * 200, "张" * 200, "a " * 99 + "a"],
-)  # fmt: skip
-async def test_no_operator_breaks_a_search(client: AsyncClient, words: str):
-    answer = await client.get("/v1/leads", params={"q": words})
-    assert answer.status_code == 200, answer.text
+async def test_no_operator_breaks_a_search(client: AsyncClient):
+    for words in [
+        "&",
+        "|",
+        "!",
+        "(",
+        ")",
+        ":",
+        "*",
+        "'",
+        "\\",
+        "''",
+        "\\'",
+        "a:*",
+        "a & !b",
+        "<->",
+        "a <2> b",
+        "!!",
+        "()",
+        "'a' & 'b",
+        ":*",
+        ":ABCD",
+        "%",
+        "a\tb",
+        '"',
+        "--",
+        "x" * 200,
+        "张" * 200,
+        "a " * 99 + "a",
+    ]:
+        answer = await client.get("/v1/leads", params={"q": words})
+        assert answer.status_code == 200, answer.text
 
 
 async def test_sorts(people, walk, listed):

@@ -277,12 +277,12 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("body", "pointer"), FAULTS, ids=[f"{n}{fault[1]}" for n, fault in enumerate(FAULTS)])
-async def test_a_wrong_body_names_its_field_and_changes_nothing(client: AsyncClient, ada, events, body, pointer: str):
-    answer = await client.post(f"/v1/leads/{ada['id']}/transitions", json=body)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["errors"][0]["pointer"] == pointer
-    assert len(await events(ada)) == 1
+async def test_a_wrong_body_names_its_field_and_changes_nothing(client: AsyncClient, ada, events):
+    for body, pointer in FAULTS:
+        answer = await client.post(f"/v1/leads/{ada['id']}/transitions", json=body)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["pointer"] == pointer
+        assert len(await events(ada)) == 1
 
 
 async def test_an_unknown_lead(client: AsyncClient):

@@ -180,11 +180,11 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("external_id", ODD)
-async def test_ids_of_any_shape(put, external_id: str):
-    first = await put(external_id, {})
-    assert first.status_code == 201, first.text
-    assert (await put(external_id, {})).json() == first.json()
+async def test_ids_of_any_shape(put):
+    for external_id in ODD:
+        first = await put(external_id, {})
+        assert first.status_code == 201, first.text
+        assert (await put(external_id, {})).json() == first.json()
 
 
 async def test_white_space_around_an_id_does_not_count(put):
@@ -193,9 +193,8 @@ async def test_white_space_around_an_id_does_not_count(put):
     assert (again.status_code, again.json()) == (200, first.json())
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_an_address_that_names_no_id(client: AsyncClient, events):
+    for path in [
         "crm/",
         "crm",
         "",
@@ -208,13 +207,11 @@ async def test_white_space_around_an_id_does_not_count(put):
         "crm/%FF",
         "a:b/1",
         "%E5%BC%A0/1",
-    ],
-)
-async def test_an_address_that_names_no_id(client: AsyncClient, path: str, events):
-    answer = await client.put(f"/v1/leads/by-external-id/{path}", json={"email": "ada@example.com"})
-    assert answer.status_code in {404, 405, 422}, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert await events() == []
+    ]:
+        answer = await client.put(f"/v1/leads/by-external-id/{path}", json={"email": "ada@example.com"})
+        assert answer.status_code in {404, 405, 422}, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert await events() == []
 
 
 async def test_the_body_must_not_name_another_id_for_the_same_system(put):
@@ -228,8 +225,8 @@ async def test_the_body_must_not_name_another_id_for_the_same_system(put):
     assert (await put("1", {"external_ids": {"crm": "1"}})).status_code == 201
 
 
-@pytest.mark.parametrize("name", ["stage", "id", "version", "test", "score", "journey"])
-async def test_unknown_fields_are_refused(put, events, name: str):
-    answer = await put("1", {name: 1})
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}")
-    assert await events() == []
+async def test_unknown_fields_are_refused(put, events):
+    for name in ["stage", "id", "version", "test", "score", "journey"]:
+        answer = await put("1", {name: 1})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}")
+        assert await events() == []
