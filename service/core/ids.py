@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +21,11 @@ def new_id() -> UUID:
 def new_id_text() -> str:
     """Return a new UUIDv7 as text, in a tenth of the time: for paths that are counted in microseconds."""
     return str(uuid_utils.uuid7())
+
+
+def first_id(at: datetime) -> UUID:
+    """Return the lowest UUIDv7 of an instant's millisecond: ids made from then on are not below it."""
+    return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (1 << 63))
 
 
 def bucket_of(identifier: UUID) -> int:

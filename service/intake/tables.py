@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from service.core.tables import Instant, metadata
@@ -22,6 +35,8 @@ channels = Table(
     Column("defaults", JSONB, nullable=False),
     Column("policy", JSONB, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    # When it last spoke before it was reported as silent; once it speaks again this is not its last delivery any more.
+    Column("silent_since", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("deleted_at", Instant),
@@ -52,9 +67,16 @@ deliveries = Table(
     CheckConstraint(
         "status IN ('received', 'pending_fetch', 'processed', 'duplicate', 'ignored', 'dead')", name="status"
     ),
-    Index("ix_deliveries_waiting", "id", postgresql_where=text("status = 'received'")),
-    Index("ix_deliveries_channel", "channel", "id"),
-    Index("ix_deliveries_dead", "id", postgresql_where=text("status = 'dead'")),
+    # What is included lets a channel's deliveries be counted without reading them.
+    Index("ix_deliveries_waiting", "id", postgresql_where=text("status = 'received'"), postgresql_include=["channel"]),
+    Index(
+        "ix_deliveries_pending_fetch",
+        "due_at",
+        postgresql_where=text("status = 'pending_fetch'"),
+        postgresql_include=["channel", "id"],
+    ),
+    Index("ix_deliveries_channel", "channel", "id", postgresql_include=["status"]),
+    Index("ix_deliveries_dead", "id", postgresql_where=text("status = 'dead'"), postgresql_include=["channel"]),
 )
 
 # Outlives the deliveries it was made from: for vendors that sign no timestamp this is the only defence against replay.
@@ -65,4 +87,14 @@ delivery_keys = Table(
     Column("dedupe_key", Text, primary_key=True),
     Column("delivery_id", UUID, nullable=False),
     Column("created_at", Instant, nullable=False),
+)
+
+# Of what was refused nothing is stored but how often it happened, by day (UTC) and reason.
+channel_refusals = Table(
+    "channel_refusals",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
 )
