@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
+_FIRST_YEAR: Final = 1900
 _TAG_LIMIT: Final = 100
 _NAME_LIMIT: Final = 250
 _PLAIN: Final = (
@@ -92,6 +93,7 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         test=submission.test,
         delivery_id=submission.delivery_id,
         auto_clean=submission.auto_clean,
+        revises=submission.revises,
     )
     verdict, reasons = judge(cleaned, found.reasons, faulty=bool(found.faults))
     return Cleaned(cleaned, verdict, reasons, tuple(found.faults))
@@ -153,4 +155,7 @@ def _tags(given: Iterable[str]) -> tuple[str, ...]:
 
 
 def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    """Return a time with its zone; other systems say "unknown" with the year 1, and so do we."""
+    if at is None or at.year < _FIRST_YEAR:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -17,7 +17,8 @@ class Submission:
     """One person's data as one channel gave it: raw before `normalise`, in the service's own notation after it.
 
     ``external_ids`` maps a system to the person's id there, ``occurred_at`` is aware or None for "when it reaches us".
-    ``auto_clean`` asks for the verdict to be acted upon: clean it, disqualify it, or leave it for a person to decide.
+    ``auto_clean`` asks for the verdict to be acted upon: clean it, disqualify it, or leave it for a person to decide. ``revises`` names the
+    system by whose external id this is recognised as a later version of a submission that came before.
     """
 
     email: str | None = None
@@ -45,6 +46,7 @@ class Submission:
     test: bool = False
     delivery_id: UUID | None = None
     auto_clean: bool = False
+    revises: str | None = None
 
 
 class Unusable(ValueError):

@@ -16,7 +16,7 @@ from service.cli.story import DAYS, Tale, tales
 from service.core.clock import now
 from service.core.database import create_engine, transaction
 from service.core.errors import Conflict
-from service.leads import store
+from service.leads import identity_store
 from service.leads.book import Book
 from service.leads.identities import Identity
 from service.leads.take_in import take_into
@@ -54,7 +54,7 @@ def demo(count: int, seed: int) -> None:
 
 async def _refuse_second_telling(connection: AsyncConnection) -> None:
     first = Identity("external:demo", "0")
-    if await store.owners(connection, [first]):
+    if await identity_store.owners(connection, [first]):
         raise Conflict("the demo data are in this database already", code="demo_exists")
 
 

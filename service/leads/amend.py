@@ -9,7 +9,7 @@ from uuid import UUID
 from service.cleaning import normalise
 from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Invalid
-from service.leads import store
+from service.leads import identity_store
 from service.leads.book import Book, Entry
 from service.leads.errors import IdentityTaken, NoIdentity
 from service.leads.identities import Identity, identities_of
@@ -45,10 +45,14 @@ def clean_patch(patch: Patch) -> dict[str, Any]:
     fields["tags"] = tuple(fields.get("tags", ()))
     cleaned = normalise(Submission(**fields))
     refuse_faults(cleaned)
-    return {
+    clean = {
         name: getattr(cleaned.submission, name) if name in fields and name != "tags" else value
         for name, value in patch.items()
     }
+    if "full_name" in clean:
+        # A new full name has new parts, unless they are given too.
+        clean = {part: getattr(cleaned.submission, part) for part in ("first_name", "last_name")} | clean
+    return clean
 
 
 def refuse_faults(cleaned: Cleaned) -> None:
@@ -64,7 +68,7 @@ async def claim_for(book: Book, lead_id: UUID, patch: Patch) -> list[Identity]:
     """Claim the identities a patch brings, before the lead is locked, and return them; raises `IdentityTaken`."""
     external = {system: value for system, value in (patch.get("external_ids") or {}).items() if value is not None}
     wanted = identities_of(email=patch.get("email"), phone=patch.get("phone"), external_ids=external)
-    owned = await store.claim_identities(book.connection, dict.fromkeys(wanted, lead_id), now=book.now)
+    owned = await identity_store.claim_identities(book.connection, dict.fromkeys(wanted, lead_id), now=book.now)
     for identity, owner in owned.items():
         if owner != lead_id:
             raise IdentityTaken(identity.pointer, owner)
@@ -78,12 +82,15 @@ async def amend(book: Book, entry: Entry, patch: Patch) -> list[str]:
     changed = [name for name, value in patch.items() if _set(row, name, value)]
     if not changed:
         return []
+    if "full_name" not in patch and {"first_name", "last_name"} & set(changed):
+        whole = normalise(Submission(first_name=row["first_name"], last_name=row["last_name"])).submission.full_name
+        changed += ["full_name"] if _set(row, "full_name", whole) else []
     after = identities_of(email=row["email"], phone=row["phone"], external_ids=row["external_ids"])
     if not after:
         raise NoIdentity
     if row["amount"] is not None and row["currency"] is None:
         raise Invalid("/currency", "an amount needs its currency (ISO 4217)")
-    await store.release_identities(book.connection, entry.id, _gone(before, after))
+    await identity_store.release_identities(book.connection, entry.id, _gone(before, after))
     if any(name in changed for name in _CONTACT):
         changed += _judge_again(row)
         entry.life.verdict = row["verdict"]

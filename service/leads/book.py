@@ -196,6 +196,10 @@ class Book:
         )
         entry.counted_as = {number: cohort_key(journey) for number, journey in before.items()}
         self._uncount(entry, [row for row in old if row["sequence"] >= from_sequence], before)
+        if any(row["amount"] is not None for row in old[from_sequence - 1 :]):
+            # What the superseded rows said of money is no longer so; what is left of the ledger decides.
+            kept = next((one.step for one in reversed(new.transitions) if one.step.amount is not None), None)
+            entry.row |= {"amount": kept and kept.amount, "currency": kept and kept.currency}
         self._rewrite(entry, new, from_sequence, correction_id)
         return correction_id
 

@@ -47,4 +47,6 @@ ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 # abs: there is a negative zero.
 Amount = Annotated[Decimal, Field(ge=0, max_digits=20, decimal_places=4, examples=["12500.00"]), AfterValidator(abs)]
-Attributes = Annotated[dict[Key, Any], Field(max_length=200), AfterValidator(_of_short_texts)]
+AttributeName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""In any script: 行业 is as good a name as industry."""
+Attributes = Annotated[dict[AttributeName, Any], Field(max_length=200), AfterValidator(_of_short_texts)]

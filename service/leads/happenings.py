@@ -11,16 +11,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service.cleaning import normalise
 from service.cleaning.submission import Submission
-from service.leads import store
+from service.leads import identity_store
 from service.leads.book import Book, Entry
 from service.leads.identities import Identity, identities_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """Something that happened to somebody: an activity (``kind``), or a consent to ``purpose`` that was ``granted`` or taken back."""
+    """Something that happened to somebody: an activity (``kind``), or a consent to ``purpose`` that was ``granted`` or taken back.
+
+    Phone numbers in national notation are read as those of ``default_region`` (alpha-2).
+    """
 
     person: Mapping[str, Any]
     kind: str
@@ -28,15 +33,16 @@ class Happening:
     occurred_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     delivery_id: UUID | None = None
+    default_region: str | None = None
     purpose: str | None = None
     granted: bool = False
 
 
 async def note(book: Book, happenings: Sequence[Happening]) -> list[UUID | None]:
     """Write happenings into the book; returns the lead of each, or None for somebody we do not know. The caller flushes."""
-    wanted = [_identities(happening.person) for happening in happenings]
+    wanted = [identities_told(happening.person, happening.default_region) for happening in happenings]
     every = {identity for identities in wanted for identity in identities}
-    owned = await store.owners(book.connection, every) if every else {}
+    owned = await identity_store.owners(book.connection, every) if every else {}
     found = [next((owned[identity] for identity in identities if identity in owned), None) for identities in wanted]
     await book.take({lead_id for lead_id in found if lead_id is not None})
     return [
@@ -45,16 +51,19 @@ async def note(book: Book, happenings: Sequence[Happening]) -> list[UUID | None]
     ]
 
 
-async def find(book: Book, person: Mapping[str, Any]) -> UUID | None:
+async def find(
+    connection: AsyncConnection, person: Mapping[str, Any], default_region: str | None = None
+) -> UUID | None:
     """Return the lead that a person is, or None."""
-    identities = _identities(person)
-    owned = await store.owners(book.connection, identities) if identities else {}
+    identities = identities_told(person, default_region)
+    owned = await identity_store.owners(connection, identities) if identities else {}
     return next((owned[identity] for identity in identities if identity in owned), None)
 
 
-def _identities(person: Mapping[str, Any]) -> list[Identity]:
+def identities_told(person: Mapping[str, Any], default_region: str | None = None) -> list[Identity]:
+    """Return by what a person can be known, of what somebody tells of them."""
     known = {name: person[name] for name in ("email", "phone", "country", "external_ids") if person.get(name)}
-    one = normalise(Submission(**known)).submission
+    one = normalise(Submission(**known), default_region).submission
     return identities_of(email=one.email, phone=one.phone, external_ids=one.external_ids)
 
 

@@ -14,7 +14,7 @@ from service.cleaning import normalise
 from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Invalid, ServiceError
 from service.core.http.etags import Precondition
-from service.leads import store
+from service.leads import identity_store
 from service.leads.amend import amend, claim_for, clean_patch, flatten, merge_patch, refuse_faults
 from service.leads.book import Book, Entry, refuse_gone
 from service.leads.errors import IdentityTaken, LeadNotFound
@@ -105,7 +105,7 @@ async def upsert_lead(
         pointer = "/external_ids" if ids is None else identity.pointer
         raise Invalid(pointer, "must not take away the id in the address, nor name another")
     lasting = {name: value for name, value in given.items() if name not in _ONLY_WHEN_NEW}
-    owner = (await store.owners(connection, [identity])).get(identity)
+    owner = (await identity_store.owners(connection, [identity])).get(identity)
     if owner is not None:
         if ids:
             lasting["external_ids"] = {name: value for name, value in ids.items() if name != system}
@@ -133,7 +133,7 @@ async def upsert_lead(
 async def _known_as(connection: AsyncConnection, one: Submission) -> UUID | None:
     """Return the lead that a submission's identities belong to, or None; raises `IdentityTaken` if they belong to several."""
     wanted = identities_of(email=one.email, phone=one.phone, external_ids=one.external_ids)
-    owned = await store.owners(connection, wanted)
+    owned = await identity_store.owners(connection, wanted)
     known = [(identity, owned[identity]) for identity in wanted if identity in owned]
     for identity, owner in known:
         if owner != known[0][1]:
@@ -221,7 +221,7 @@ async def move_leads(
 
 async def _named_leads(connection: AsyncConnection, items: Sequence[TransitionItem]) -> list[UUID | None]:
     named = [_identity_of(item) for item in items]
-    owned = await store.owners(connection, [identity for identity in named if identity]) if any(named) else {}
+    owned = await identity_store.owners(connection, [identity for identity in named if identity]) if any(named) else {}
     return [
         item.lead_id or (owned.get(identity) if identity else None) for item, identity in zip(items, named, strict=True)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from service.core.errors import Unavailable
-from service.leads import store
+from service.leads import identity_store
 from service.leads.book import Book
 from service.leads.identities import Identity, identities_of
 
@@ -22,7 +22,7 @@ async def insist_on_ownership(book: Book, claimed: Mapping[Identity, UUID]) -> N
         if entry is not None and identity not in _shown(entry.row):
             doubtful[identity] = lead_id
     if doubtful:
-        owned = await store.owners(book.connection, doubtful.keys())
+        owned = await identity_store.owners(book.connection, doubtful.keys())
         if any(owned.get(identity) != lead_id for identity, lead_id in doubtful.items()):
             raise Unavailable(
                 "the lead was changed by somebody else at this very moment; nothing was changed, try again"

@@ -12,7 +12,6 @@ from sqlalchemy import Table, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
-from service.leads.identities import Identity
 from service.leads.tables import activities, corrections, journeys, leads, touchpoints, transitions
 from service.outbound.store import POSITION
 from service.outbound.tables import outbox
@@ -121,77 +120,6 @@ def _part(name: str) -> str:
 
 def _recordset(table: str, parameter: str) -> str:
     return f"json_populate_recordset(NULL::{table}, CAST(:{parameter} AS json))"
-
-
-_CLAIM = text(
-    """INSERT INTO identities (kind, value, lead_id, created_at)
-    SELECT kind, value, lead_id, :now FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[]))
-        AS claim (kind, value, lead_id)
-    ORDER BY kind COLLATE "C", value COLLATE "C"
-    ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value"""
-)
-_OWNERS = text(
-    """SELECT kind, value, lead_id FROM identities
-    WHERE (kind, value) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])))"""
-)
-_REASSIGN = text(
-    """UPDATE identities SET lead_id = claim.lead_id
-    FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[])) AS claim (kind, value, lead_id)
-    WHERE identities.kind = claim.kind AND identities.value = claim.value"""
-)
-_RELEASE = text(
-    """DELETE FROM identities WHERE lead_id = :lead_id
-    AND (kind, value) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])))"""
-)
-
-
-async def claim_identities(
-    connection: AsyncConnection, claims: Mapping[Identity, UUID], *, now: datetime
-) -> dict[Identity, UUID]:
-    """Claim identities for leads, and return the ones that belong to others already, with their owners.
-
-    A claim waits for a transaction that claims the same identity to end; all transactions claim in one order, so none wait in a ring.
-    """
-    owned: dict[Identity, UUID] = {}
-    open_claims = dict(claims)
-    while open_claims:
-        rows = await fetch(connection, _CLAIM, now=now, **_columns(open_claims))
-        for row in rows:
-            del open_claims[Identity(row["kind"], row["value"])]
-        taken = await owners(connection, open_claims) if open_claims else {}
-        # Whoever had it may have let go of it between the two statements: then it is claimed again.
-        owned |= taken
-        open_claims = {identity: lead for identity, lead in open_claims.items() if identity not in taken}
-    return owned
-
-
-async def owners(connection: AsyncConnection, wanted: Collection[Identity]) -> dict[Identity, UUID]:
-    """Return who owns identities; those that nobody owns are left out."""
-    rows = await fetch(connection, _OWNERS, kinds=[i.kind for i in wanted], values=[i.value for i in wanted])
-    return {Identity(row["kind"], row["value"]): row["lead_id"] for row in rows}
-
-
-async def reassign_identities(connection: AsyncConnection, claims: Mapping[Identity, UUID]) -> None:
-    """Give identities that this transaction claimed to other leads than it first thought."""
-    if claims:
-        await connection.execute(_REASSIGN, _columns(claims))
-
-
-async def release_identities(connection: AsyncConnection, lead_id: UUID, released: Collection[Identity]) -> None:
-    """Let go of identities a lead no longer has."""
-    if released:
-        await connection.execute(
-            _RELEASE, {"lead_id": lead_id, "kinds": [i.kind for i in released], "values": [i.value for i in released]}
-        )
-
-
-def _columns(claims: Mapping[Identity, UUID]) -> dict[str, Any]:
-    ordered = sorted(claims)
-    return {
-        "kinds": [identity.kind for identity in ordered],
-        "values": [identity.value for identity in ordered],
-        "leads": [claims[identity] for identity in ordered],
-    }
 
 
 _LEAD = text("SELECT * FROM leads WHERE id = :id")

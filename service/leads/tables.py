@@ -96,6 +96,8 @@ identities = Table(
     Column("value", Text, primary_key=True),
     Column("lead_id", UUID, nullable=False, index=True),
     Column("created_at", Instant, nullable=False),
+    # Of an external id: when the version of the submission was made that the lead has. An older one that comes late revises nothing.
+    Column("said_at", Instant),
 )
 
 transitions = Table(

@@ -7,8 +7,8 @@ that order (identities, then leads), so none of them deadlocks with another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -18,12 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Unavailable
 from service.core.ids import new_id
-from service.leads import store
+from service.leads import identity_store
 from service.leads.book import Book, Entry
 from service.leads.errors import NoIdentity
+from service.leads.filling import FILLED, fill_blanks, revise
 from service.leads.identities import Identity, identities_of
 from service.leads.owning import insist_on_ownership
-from service.leads.present import COMPANY
+from service.leads.versions import Versions
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import AHEAD, Life, Step, refuse_future
 from service.lifecycle.machine import Event
@@ -32,24 +33,17 @@ from service.lifecycle.stages import Stage
 
 Via = Literal["api", "webhook", "import"]
 
-_FILLED = (
-    "email",
-    "phone",
-    "full_name",
-    "first_name",
-    "last_name",
-    "job_title",
-    *COMPANY.values(),
-    "referred_by",
-    "owner",
-)
+_Result = Literal["created", "matched", "revised", "outdated", "refused"]
 
 
 @dataclass(slots=True)
 class TakenIn:
-    """What became of one submission: the lead, how it was recognised, and the identities that turned out to belong to other leads."""
+    """What became of one submission: the lead, how it was recognised, and the identities that turned out to belong to other leads.
 
-    result: Literal["created", "matched", "refused"]
+    A later version of a submission the lead has is ``revised``, an older one that came late ``outdated``.
+    """
+
+    result: _Result
     lead_id: UUID | None = None
     matched_by: list[str] = field(default_factory=list)
     conflicts: list[dict[str, str]] = field(default_factory=list)
@@ -62,6 +56,8 @@ class _Plan:
 
     cleaned: Cleaned
     identities: list[Identity]
+    # The external id that all versions of the submission have, if it may be a later one.
+    version_of: Identity | None = None
     lead_id: UUID | None = None
     is_new: bool = False
     matched_by: list[Identity] = field(default_factory=list)
@@ -81,28 +77,43 @@ async def take_in(
     return taken
 
 
-async def take_into(book: Book, cleaned: Sequence[Cleaned], *, via: Via) -> list[TakenIn]:
-    """Do the same into a book that the caller goes on with and flushes."""
+async def take_into(
+    book: Book, cleaned: Sequence[Cleaned], *, via: Via, along: Collection[Identity] = ()
+) -> list[TakenIn]:
+    """Do the same into a book that the caller goes on with and flushes.
+
+    The leads that ``along`` identifies are taken into the book together with the matched ones: locked at once, in one order.
+    """
     plans = [_plan_for(one) for one in cleaned]
     await _settle_identities(book, plans)
     matched = [plan for plan in plans if plan.lead_id and not plan.is_new]
-    await book.take({plan.lead_id for plan in matched if plan.lead_id})
+    others = await identity_store.owners(book.connection, along) if along else {}
+    await book.take({plan.lead_id for plan in matched if plan.lead_id} | set(others.values()))
     await insist_on_ownership(
         book, {identity: plan.lead_id for plan in matched for identity in plan.matched_by if plan.lead_id}
     )
-    return [_carry_out(book, plan, via=via) for plan in plans]
+    versions = await Versions.known(book, [plan.version_of for plan in matched if plan.version_of])
+    taken = [_carry_out(book, plan, versions, via=via) for plan in plans]
+    await versions.remember(book)
+    return taken
 
 
 def _plan_for(cleaned: Cleaned) -> _Plan:
     one = cleaned.submission
-    return _Plan(cleaned, identities_of(email=one.email, phone=one.phone, external_ids=one.external_ids))
+    identities = identities_of(email=one.email, phone=one.phone, external_ids=one.external_ids)
+    if one.revises is None or one.revises not in one.external_ids:
+        return _Plan(cleaned, identities)
+    version_of = Identity(f"external:{one.revises}", one.external_ids[one.revises])
+    return _Plan(cleaned, [version_of, *(other for other in identities if other != version_of)], version_of)
 
 
 async def _settle_identities(book: Book, plans: Sequence[_Plan]) -> None:
     """Decide for every plan which lead it goes to, and own the identities in the database."""
     acceptable = [plan for plan in plans if plan.identities and not _in_future(plan.cleaned.submission, book.now)]
     first_guess = _assign(acceptable, {})
-    owned = await store.claim_identities(book.connection, first_guess, now=book.now)
+    owned = await identity_store.claim_identities(
+        book.connection, first_guess, now=book.now, said=_times(acceptable, book.now)
+    )
     if owned:
         final = _assign(acceptable, owned)
         moved = {
@@ -110,7 +121,7 @@ async def _settle_identities(book: Book, plans: Sequence[_Plan]) -> None:
             for identity, lead in final.items()
             if identity not in owned and first_guess[identity] != lead
         }
-        await store.reassign_identities(book.connection, moved)
+        await identity_store.reassign_identities(book.connection, moved)
 
 
 def _assign(plans: Sequence[_Plan], owned: Mapping[Identity, UUID]) -> dict[Identity, UUID]:
@@ -129,13 +140,25 @@ def _assign(plans: Sequence[_Plan], owned: Mapping[Identity, UUID]) -> dict[Iden
     return owner
 
 
+def _times(plans: Sequence[_Plan], now: datetime) -> dict[Identity, datetime]:
+    """Return when the first submissions were made that deliveries bring external ids with."""
+    times: dict[Identity, datetime] = {}
+    for plan in plans:
+        one = plan.cleaned.submission
+        for identity in plan.identities if one.delivery_id else ():
+            if identity.system is not None:
+                times.setdefault(identity, one.occurred_at or now)
+    return times
+
+
 def _in_future(submission: Submission, now: datetime) -> bool:
     return submission.occurred_at is not None and submission.occurred_at > now + AHEAD
 
 
-def _carry_out(book: Book, plan: _Plan, *, via: Via) -> TakenIn:
+def _carry_out(book: Book, plan: _Plan, versions: Versions, *, via: Via) -> TakenIn:
     if not plan.identities:
         return TakenIn("refused", error=NoIdentity())
+    result: _Result = "created" if plan.is_new else "matched"
     try:
         if plan.cleaned.submission.occurred_at is not None:
             refuse_future(plan.cleaned.submission.occurred_at, book.now)
@@ -143,13 +166,16 @@ def _carry_out(book: Book, plan: _Plan, *, via: Via) -> TakenIn:
             entry = _create(book, plan.cleaned, plan.lead_id or new_id(), via)
         else:
             entry = _matched_entry(book, plan)
-            _attach(book, entry, plan, via)
+            if plan.version_of in plan.matched_by:
+                result = _revise(book, entry, plan, versions)
+            else:
+                _attach(book, entry, plan, via)
     except LifecycleError as refusal:
         return TakenIn("refused", error=refusal)
     if plan.cleaned.submission.auto_clean:
         _follow_verdict(book, entry, plan.cleaned)
     return TakenIn(
-        "created" if plan.is_new else "matched",
+        result,
         lead_id=entry.id,
         matched_by=sorted({identity.matched_by for identity in plan.matched_by}),
         conflicts=[{"pointer": identity.pointer, "lead_id": str(lead)} for identity, lead in plan.conflicts.items()],
@@ -168,7 +194,7 @@ def _create(book: Book, cleaned: Cleaned, lead_id: UUID, via: Via) -> Entry:
     one = cleaned.submission
     life = Life(has_identity=True, verdict=cleaned.verdict)
     step = Step(event=Event.ACQUIRE, occurred_at=one.occurred_at, channel=one.channel, campaign=one.campaign)
-    row = new_row(lead_id, now=book.now) | {name: getattr(one, name) for name in _FILLED}
+    row = new_row(lead_id, now=book.now) | {name: getattr(one, name) for name in FILLED}
     row |= {
         "channel": one.channel,
         "campaign": one.campaign,
@@ -217,7 +243,7 @@ def touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[s
 def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
     one = plan.cleaned.submission
     at = one.occurred_at or book.now
-    changed = ["touchpoints", *_fill_blanks(entry.row, plan)]
+    changed = ["touchpoints", *fill_blanks(entry.row, plan.cleaned, plan.conflicts)]
     matched_by = sorted({identity.matched_by for identity in plan.matched_by})
     entry.life.verdict = entry.row["verdict"]
     _reactivate(book, entry, one, at)
@@ -225,37 +251,27 @@ def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
     book.announce(entry, "lead.updated", {"changed": changed}, at=at)
 
 
-def _fill_blanks(row: dict[str, Any], plan: _Plan) -> list[str]:
-    """Take from a submission what the lead does not have yet. Anybody can fill a form in: what is known is never overwritten.
-
-    An identity of another lead stays there.
-    """
-    cleaned, one = plan.cleaned, _without(plan.cleaned.submission, plan.conflicts)
-    changed = [name for name in _FILLED if row[name] is None and getattr(one, name) is not None]
-    for name in changed:
-        row[name] = getattr(one, name)
-    for name in ("external_ids", "attributes", "consent"):
-        merged = {**getattr(one, name), **row[name]}
-        if merged != row[name]:
-            row[name] = merged
-            changed.append(name)
-    tags = sorted({*row["tags"], *one.tags})
-    if tags != row["tags"]:
-        row["tags"] = tags
-        changed.append("tags")
-    if row["verdict"] != "valid" and cleaned.verdict == "valid":
-        row["verdict"], row["verdict_reasons"] = cleaned.verdict, list(cleaned.reasons)
-        changed.append("verdict")
-    return changed
+def _revise(book: Book, entry: Entry, plan: _Plan, versions: Versions) -> _Result:
+    """Apply a later version of the submission; it is no new contact, so there is no touchpoint, and no event unless something changed."""
+    one, was_invalid = plan.cleaned.submission, entry.row["verdict"] == "invalid"
+    at = one.occurred_at or book.now
+    assert plan.version_of is not None
+    is_later = versions.note(plan.version_of, at)
+    if is_later:
+        changed = revise(entry.row, plan.cleaned, plan.conflicts, at=at)
+    else:
+        changed = fill_blanks(entry.row, plan.cleaned, plan.conflicts)
+    entry.life.verdict = entry.row["verdict"]
+    if was_invalid and entry.row["verdict"] == "valid" and _is_disqualified(entry):
+        _reactivate(book, entry, one, at)
+    if changed:
+        book.announce(entry, "lead.updated", {"changed": changed}, at=at)
+    return "revised" if is_later else "outdated"
 
 
-def _without(one: Submission, conflicts: Mapping[Identity, UUID]) -> Submission:
-    if not conflicts:
-        return one
-    systems = {identity.system for identity in conflicts}
-    plain: dict[str, Any] = {identity.kind: None for identity in conflicts if identity.system is None}
-    external_ids = {system: value for system, value in one.external_ids.items() if system not in systems}
-    return replace(one, external_ids=external_ids, **plain)
+def _is_disqualified(entry: Entry) -> bool:
+    journey = entry.life.journey
+    return journey is not None and CATALOGUE.get(journey.reason or "") == "disqualified"
 
 
 def _reactivate(book: Book, entry: Entry, one: Submission, at: datetime) -> None:

@@ -253,3 +253,14 @@ async def test_an_unknown_lead(client: AsyncClient):
     body = {"from_sequence": 1, "transitions": [], "reason": "x"}
     answer = await client.post("/v1/leads/00000000-0000-7000-8000-000000000000/corrections", json=body)
     assert answer.status_code == 404
+
+
+async def test_a_win_that_never_was_takes_its_amount_along(client: AsyncClient):
+    lead = (await client.post("/v1/leads", json={"email": "ada@example.com"})).json()
+    address = f"/v1/leads/{lead['id']}"
+    won = {"event": "win", "allow_skip": True, "amount": "10.00", "currency": "EUR"}
+    assert (await client.post(f"{address}/transitions", json=won)).json()["lead"]["amount"] == "10.00"
+    voided = await client.post(
+        f"{address}/corrections", json={"from_sequence": 2, "transitions": [], "reason": "never signed"}
+    )
+    assert (voided.json()["lead"]["stage"], voided.json()["lead"]["amount"]) == ("acquired", None)

@@ -1,0 +1,88 @@
+"""What a submission changes about a lead that exists: it fills what is blank, or it revises what it said before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from service.cleaning.submission import Cleaned, Submission
+from service.leads.identities import Identity
+from service.leads.present import COMPANY
+
+FILLED: Final = (
+    "email",
+    "phone",
+    "full_name",
+    "first_name",
+    "last_name",
+    "job_title",
+    *COMPANY.values(),
+    "referred_by",
+    "owner",
+)
+# Who owns a lead is for us to say.
+_REVISED: Final = tuple(name for name in FILLED if name != "owner")
+_NAMES: Final = ("full_name", "first_name", "last_name")
+_RAW: Final = ("email", "phone", "country", "company_domain")
+_BEST_FIRST: Final = ("valid", "suspect", "invalid")
+
+
+def fill_blanks(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identity, Any]) -> list[str]:
+    """Take from a submission what the lead does not have yet, and return which columns changed.
+
+    Anybody can fill a form in: what is known is never overwritten. An identity of another lead (``conflicts``) stays there.
+    """
+    one = _without(cleaned.submission, conflicts)
+    values = {name: getattr(one, name) for name in FILLED if row[name] is None}
+    values |= {name: {**getattr(one, name), **row[name]} for name in ("external_ids", "attributes", "consent")}
+    values["tags"] = sorted({*row["tags"], *one.tags})
+    if row["verdict"] != "valid" and cleaned.verdict == "valid":
+        values |= {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
+    return _put(row, values)
+
+
+def revise(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identity, Any], *, at: datetime) -> list[str]:
+    """Let what a later version of a submission says replace what the lead has, and return which columns changed.
+
+    What it does not say stays; so do identities of other leads, where the lead came from, and a consent that was given or taken back
+    after ``at``. A verdict only gets better: of the earlier version, more may be known.
+    """
+    one = _without(cleaned.submission, conflicts)
+    values = {name: value for name in _REVISED if (value := getattr(one, name)) is not None}
+    if one.full_name is not None:
+        values |= {name: getattr(one, name) for name in _NAMES}
+    stale = {f"raw_{name}" for name in _RAW if getattr(one, name) is not None}
+    values["attributes"] = {name: value for name, value in row["attributes"].items() if name not in stale}
+    values["attributes"] |= one.attributes
+    values["external_ids"] = {**row["external_ids"], **one.external_ids}
+    newer = {purpose for purpose, known in row["consent"].items() if _is_newer(known, at)}
+    values["consent"] = {
+        **row["consent"],
+        **{purpose: told for purpose, told in one.consent.items() if purpose not in newer},
+    }
+    values["tags"] = sorted({*row["tags"], *one.tags})
+    if _BEST_FIRST.index(cleaned.verdict) < _BEST_FIRST.index(row["verdict"]):
+        values |= {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
+    return _put(row, values)
+
+
+def _put(row: dict[str, Any], values: Mapping[str, Any]) -> list[str]:
+    changed = [name for name, value in values.items() if row[name] != value]
+    for name in changed:
+        row[name] = values[name]
+    return [name for name in changed if name != "verdict_reasons" or "verdict" not in changed]
+
+
+def _is_newer(known: Any, at: datetime) -> bool:
+    return isinstance(known, Mapping) and str(known.get("at", "")) > at.isoformat().replace("+00:00", "Z")
+
+
+def _without(one: Submission, conflicts: Mapping[Identity, Any]) -> Submission:
+    if not conflicts:
+        return one
+    systems = {identity.system for identity in conflicts}
+    plain: dict[str, Any] = {identity.kind: None for identity in conflicts if identity.system is None}
+    external_ids = {system: value for system, value in one.external_ids.items() if system not in systems}
+    return replace(one, external_ids=external_ids, **plain)

@@ -1,0 +1,122 @@
+"""The SQL of identities: who owns which, and what was last said under an external id."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.database import fetch
+from service.leads.identities import Identity
+
+_CLAIM = text(
+    """INSERT INTO identities (kind, value, lead_id, created_at, said_at)
+    SELECT kind, value, lead_id, :now, said_at
+    FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[]), CAST(:said AS timestamptz[]))
+        AS claim (kind, value, lead_id, said_at)
+    ORDER BY kind COLLATE "C", value COLLATE "C"
+    ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value"""
+)
+_OWNERS = text(
+    """SELECT kind, value, lead_id FROM identities
+    WHERE (kind, value) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])))"""
+)
+_REASSIGN = text(
+    """UPDATE identities SET lead_id = claim.lead_id
+    FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[])) AS claim (kind, value, lead_id)
+    WHERE identities.kind = claim.kind AND identities.value = claim.value"""
+)
+_RELEASE = text(
+    """DELETE FROM identities WHERE lead_id = :lead_id
+    AND (kind, value) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])))"""
+)
+
+
+_SAID = text(
+    """SELECT kind, value, said_at FROM identities
+    WHERE (kind, value) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])))"""
+)
+_REMEMBER_SAID = text(
+    """UPDATE identities SET said_at = word.said_at
+    FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:said AS timestamptz[])) AS word (kind, value, said_at)
+    WHERE identities.kind = word.kind AND identities.value = word.value"""
+)
+
+
+async def claim_identities(
+    connection: AsyncConnection,
+    claims: Mapping[Identity, UUID],
+    *,
+    now: datetime,
+    said: Mapping[Identity, datetime] | None = None,
+) -> dict[Identity, UUID]:
+    """Claim identities for leads, and return the ones that belong to others already, with their owners.
+
+    ``said`` is when the submissions were made that bring external ids.
+
+    A claim waits for a transaction that claims the same identity to end; all transactions claim in one order, so none wait in a ring.
+    """
+    owned: dict[Identity, UUID] = {}
+    open_claims = dict(claims)
+    while open_claims:
+        times = [(said or {}).get(identity) for identity in sorted(open_claims)]
+        rows = await fetch(connection, _CLAIM, now=now, said=times, **_columns(open_claims))
+        for row in rows:
+            del open_claims[Identity(row["kind"], row["value"])]
+        taken = await owners(connection, open_claims) if open_claims else {}
+        # Whoever had it may have let go of it between the two statements: then it is claimed again.
+        owned |= taken
+        open_claims = {identity: lead for identity, lead in open_claims.items() if identity not in taken}
+    return owned
+
+
+async def owners(connection: AsyncConnection, wanted: Collection[Identity]) -> dict[Identity, UUID]:
+    """Return who owns identities; those that nobody owns are left out."""
+    rows = await fetch(connection, _OWNERS, kinds=[i.kind for i in wanted], values=[i.value for i in wanted])
+    return {Identity(row["kind"], row["value"]): row["lead_id"] for row in rows}
+
+
+async def when_said(connection: AsyncConnection, wanted: Collection[Identity]) -> dict[Identity, datetime | None]:
+    """Return of which time the versions of submissions are that leads have, by the external ids of these."""
+    rows = await fetch(connection, _SAID, kinds=[i.kind for i in wanted], values=[i.value for i in wanted])
+    return {Identity(row["kind"], row["value"]): row["said_at"] for row in rows}
+
+
+async def remember_said(connection: AsyncConnection, said: Mapping[Identity, datetime]) -> None:
+    """Write down of which time the versions of submissions are that leads have now."""
+    ordered = sorted(said)
+    await connection.execute(
+        _REMEMBER_SAID,
+        {
+            "kinds": [identity.kind for identity in ordered],
+            "values": [identity.value for identity in ordered],
+            "said": [said[identity] for identity in ordered],
+        },
+    )
+
+
+async def reassign_identities(connection: AsyncConnection, claims: Mapping[Identity, UUID]) -> None:
+    """Give identities that this transaction claimed to other leads than it first thought."""
+    if claims:
+        await connection.execute(_REASSIGN, _columns(claims))
+
+
+async def release_identities(connection: AsyncConnection, lead_id: UUID, released: Collection[Identity]) -> None:
+    """Let go of identities a lead no longer has."""
+    if released:
+        await connection.execute(
+            _RELEASE, {"lead_id": lead_id, "kinds": [i.kind for i in released], "values": [i.value for i in released]}
+        )
+
+
+def _columns(claims: Mapping[Identity, UUID]) -> dict[str, Any]:
+    ordered = sorted(claims)
+    return {
+        "kinds": [identity.kind for identity in ordered],
+        "values": [identity.value for identity in ordered],
+        "leads": [claims[identity] for identity in ordered],
+    }
