@@ -68,7 +68,8 @@ class Bench:
 
 
 def check(name: str, found: Load) -> None:
-    if found.refused or found.broken:
+    # One in some hundred of the made-up domains is on the list of disposable ones, and such a lead cannot be cleaned.
+    if found.broken or found.refused > 0.01 * found.requests:
         print(f"warning: {name}: {found.refused} refused, {found.broken} broken of {found.requests}", file=sys.stderr)
 
 
