@@ -26,7 +26,9 @@ def address() -> str:
     return url
 
 
-def comparable(item: SchemaItem, _name: str | None, kind: str, _reflected: bool, counterpart: SchemaItem | None) -> bool:  # noqa: FBT001
+def comparable(
+    item: SchemaItem, _name: str | None, kind: str, _reflected: bool, counterpart: SchemaItem | None
+) -> bool:
     """Leave out indexes over expressions that exist: PostgreSQL writes those in its own words (tests compare them)."""
     expressions = item.expressions if isinstance(item, Index) else ()
     return kind != "index" or counterpart is None or all(isinstance(expression, Column) for expression in expressions)
