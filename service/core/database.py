@@ -39,6 +39,8 @@ def create_engine(url: str, *, pool_size: int = 10, statement_seconds: float | N
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
+        # An error that quotes a statement must not quote people.
+        hide_parameters=True,
         json_serializer=dumps,
         json_deserializer=orjson.loads,
         connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5, "command_timeout": statement_seconds},

@@ -10,6 +10,7 @@ import orjson
 import structlog
 
 from service.core import context
+from service.core.tracebacks import discreet, write_discreet
 from service.settings import Settings
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -24,10 +25,8 @@ def set_up(settings: Settings) -> None:
         _add_request_id,
     ]
     text = settings.log_format == "text"
-    # The default traceback shows the values of variables: secrets and people.
-    console = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )
+    # The default traceback shows the values of variables and the messages of errors: secrets and people.
+    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=write_discreet)
     last: list[Any] = [console] if text else [_add_traceback, _as_json]
     structlog.configure(
         processors=[*shared, *last],
@@ -56,7 +55,7 @@ def _add_request_id(_logger: Any, _method: str, event: dict[str, Any]) -> dict[s
     return event
 
 
-_add_traceback = structlog.processors.ExceptionRenderer()
+_add_traceback = structlog.processors.ExceptionRenderer(discreet)
 
 
 def _as_json(_logger: Any, _method: str, event: dict[str, Any]) -> bytes:

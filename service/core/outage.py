@@ -53,6 +53,11 @@ def is_out_of_range(error: BaseException) -> bool:
     return False
 
 
+def is_ours(error: BaseException) -> bool:
+    """Tell whether the statement itself was refused (class 42: no such column, no permission): a deployment half done, never the data."""
+    return any((getattr(cause, "sqlstate", None) or "").startswith("42") for cause in _causes(error))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:

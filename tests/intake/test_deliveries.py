@@ -8,7 +8,11 @@ from urllib.parse import quote
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.core.database import transaction
 from service.core.ids import new_id
 from tests.intake.conftest import Deliver
 
@@ -303,3 +307,17 @@ async def test_headers_are_kept_as_evidence(client: AsyncClient, deliver: Delive
     shown = await read(client, (await deliver({"email": "a@example.com"}, message="msg_seen")).json()["id"])
     assert shown["headers"]["webhook-id"] == "msg_seen"
     assert shown["headers"]["webhook-signature"].startswith("v1,")
+
+
+async def test_a_schema_that_does_not_fit_buries_nothing(
+    client: AsyncClient, deliver: Deliver, worker: Work, engine: AsyncEngine
+) -> None:
+    answer = await deliver({"email": "a@example.com"})
+    async with transaction(engine) as connection:
+        await connection.execute(text("ALTER TABLE identities RENAME COLUMN kind TO sort"))
+    with pytest.raises(ProgrammingError):
+        await worker()
+    assert (await read(client, answer.json()["id"]))["status"] == "received"
+    async with transaction(engine) as connection:
+        await connection.execute(text("ALTER TABLE identities RENAME COLUMN sort TO kind"))
+    assert (await settled(client, worker, answer))[0]["status"] == "processed"
