@@ -21,6 +21,7 @@ from service.core.telemetry import Telemetry
 from service.core.worker import Task, Worker
 from service.intake import routes as intake
 from service.intake.erase import erase_deliveries
+from service.intake.figures import Gauges
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
 from service.intake.shortcut import Deliveries, with_shortcut
@@ -85,6 +86,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.erasers = (erase_deliveries,)
     reception = app.state.reception = Reception(app.state.engine, settings)
+    app.state.gauges = (Gauges(app.state.engine).refresh,)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Telemetry, settings=settings)
     problems.install(app, extra_errors=(LifecycleError, Refusal))

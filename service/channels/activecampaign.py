@@ -35,6 +35,8 @@ from service.channels.values import Timezone, as_attribute, as_past, as_record, 
 
 vendor: Final = "activecampaign"
 title: Final = "ActiveCampaign"
+proofs: Final = ("url",)
+asks_first: Final = False
 setup: Final = (
     "In ActiveCampaign choose Settings > Developer > Manage webhooks > Add, paste the intake address with its secret, and choose the events and "
     'who starts them. Custom fields are mapped by their key: contact.fields."7".'

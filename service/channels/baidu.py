@@ -23,6 +23,8 @@ from service.channels.values import Timezone, as_records, as_text
 
 vendor: Final = "baidu"
 title: Final = "Baidu marketing, Jimuyu (百度营销, 基木鱼)"
+proofs: Final = ("body",)
+asks_first: Final = False
 setup: Final = (
     "基木鱼 > 线索管理 > 线索推送: enter the intake address and the channel's secret as the token. Each lead comes twice, the second time "
     "with more about it; that is recognised."

@@ -33,6 +33,8 @@ from service.channels.values import as_attribute, as_past, as_record, as_records
 
 vendor: Final = "calendly"
 title: Final = "Calendly"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "Create a webhook subscription through Calendly's API (POST /webhook_subscriptions) with the intake address as url, the secret as "
     "signing_key, and the events invitee.created, invitee.canceled, invitee_no_show.created and, with organization scope, "

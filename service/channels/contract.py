@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Protocol, TypedDict
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypedDict
 
 from pydantic import BaseModel
 
@@ -209,6 +209,10 @@ class Translation:
     ignored: str | None = None
 
 
+# With a signature the secret never travels; otherwise it is in a header, a password of Basic authentication, in the body or the address.
+Proof = Literal["signature", "header", "basic", "body", "url"]
+
+
 class Adapter(Protocol):
     """The contract of a vendor's module."""
 
@@ -219,6 +223,14 @@ class Adapter(Protocol):
     @property
     def title(self) -> str:
         """Return the name people know: ``Google Ads lead forms``."""
+
+    @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """Return how a delivery may prove where it comes from; its settings say which where there are several."""
+
+    @property
+    def asks_first(self) -> bool:
+        """Return whether the vendor asks for an answer before it delivers: `handshake` has one."""
 
     @property
     def setup(self) -> str:

@@ -31,6 +31,8 @@ from service.channels.values import Timezone, as_text
 
 vendor: Final = "feiyu"
 title: Final = "Feiyu CRM, Ocean Engine (飞鱼, 巨量引擎)"
+proofs: Final = ("url", "header", "signature")
+asks_first: Final = False
 setup: Final = (
     "飞鱼 > 设置 > 线索推送规则: enter the intake address, and the secret as token together with any secretkey. For signatures choose "
     "proof signature, enter the channel's secret as secretkey and give the token here too. Keep code = 0 as the expected reply."

@@ -22,6 +22,8 @@ from service.channels.values import as_text
 
 vendor: Final = "generic"
 title: Final = "Any form or tool that can post JSON or a form"
+proofs: Final = ("header", "basic", "url")
+asks_first: Final = False
 setup: Final = (
     "Point the form's webhook at the intake address. Send the secret in the header x-channel-secret, as a Bearer token, as the password "
     "of Basic authentication, or as the last part of the address. Usual field names are understood; map others with JMESPath."

@@ -23,6 +23,8 @@ from service.channels.values import as_past, as_records, as_text
 
 vendor: Final = "google-ads"
 title: Final = "Google Ads lead forms"
+proofs: Final = ("body",)
+asks_first: Final = False
 setup: Final = (
     "In the lead form asset choose Lead delivery option > Webhook integration: paste the intake address as Webhook URL and the secret as Key, "
     "then Send test data. Test leads are marked and counted nowhere."

@@ -23,6 +23,8 @@ from service.channels.values import as_past, as_text
 
 vendor: Final = "gravity-forms"
 title: Final = "Gravity Forms (WordPress)"
+proofs: Final = ("header", "basic", "url")
+asks_first: Final = False
 setup: Final = (
     "In the form choose Settings > Webhooks > Add New: the intake address, method POST, format JSON, a request header x-channel-secret with the "
     "secret, and as body either selected fields with names such as email and first_name, or all fields with a mapping of their numbers."

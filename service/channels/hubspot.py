@@ -46,6 +46,8 @@ from service.channels.values import as_flag, as_past, as_record, as_text
 
 vendor: Final = "hubspot"
 title: Final = "HubSpot"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "The secret is the app's client secret. In the app's Webhooks set the intake address as target and subscribe to contact events, or use "
     "the action Send a webhook of a workflow (POST, signed with the app's secret). The access token needs crm.objects.contacts.read."

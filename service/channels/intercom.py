@@ -34,6 +34,8 @@ from service.channels.values import as_attribute, as_past, as_record, as_records
 
 vendor: Final = "intercom"
 title: Final = "Intercom"
+proofs: Final = ("signature",)
+asks_first: Final = True
 setup: Final = (
     "In Intercom's Developer Hub open your app, choose Webhooks, paste the intake address and choose topics such as contact.lead.created, "
     "contact.email.updated, contact.unsubscribed and conversation.user.created. The secret is the app's client secret (Basic information)."

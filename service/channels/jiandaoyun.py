@@ -24,6 +24,8 @@ from service.channels.values import Timezone, as_record, as_text
 
 vendor: Final = "jiandaoyun"
 title: Final = "Jiandaoyun (简道云)"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "表单 > 扩展功能 > 数据推送: enter the intake address and the channel's secret as Secret. Give the fields names (name, phone, email) under "
     "字段别名, or map them: data._widget_1."

@@ -21,6 +21,8 @@ from service.channels.values import Timezone, as_record, as_text
 
 vendor: Final = "jinshuju"
 title: Final = "Jinshuju (金数据)"
+proofs: Final = ("url",)
+asks_first: Final = False
 setup: Final = (
     "表单 > 设置 > 数据推送 (API): enter the intake address with the secret as its last part, for new and for edited entries. Rename the "
     "fields' API codes to name, phone, email and the like, or map them: entry.field_1."

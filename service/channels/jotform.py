@@ -24,6 +24,8 @@ from service.channels.values import as_text
 
 vendor: Final = "jotform"
 title: Final = "Jotform"
+proofs: Final = ("url",)
+asks_first: Final = False
 setup: Final = (
     "In the form builder choose Settings > Integrations > WebHooks and add the intake address with its secret, once: an address that is added "
     "twice delivers twice. Questions with usual names are understood; map others by their unique name: answers.myQuestion."

@@ -43,6 +43,8 @@ from service.channels.values import as_flag, as_past, as_record, as_records, as_
 
 vendor: Final = "linkedin"
 title: Final = "LinkedIn Lead Sync"
+proofs: Final = ("signature",)
+asks_first: Final = True
 setup: Final = (
     "The secret is the app's client secret. Add the intake address under Webhooks of the app and let LinkedIn validate it, then subscribe "
     "with POST /rest/leadNotifications. The access token needs r_marketing_leadgen_automation."

@@ -34,6 +34,8 @@ from service.channels.values import as_attribute, as_past, as_record, as_text
 
 vendor: Final = "mailchimp"
 title: Final = "Mailchimp"
+proofs: Final = ("url",)
+asks_first: Final = True
 setup: Final = (
     "In the audience choose Settings > Webhooks > Create new webhook, paste the intake address with its secret, and choose subscribes, "
     "unsubscribes, profile updates, email changed and cleaned. Merge fields are mapped by their tag: merges.MMERGE7."

@@ -35,6 +35,8 @@ from service.channels.values import as_attribute, as_past, as_record, as_records
 
 vendor: Final = "mautic"
 title: Final = "Mautic"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "In Mautic choose Settings > Webhooks > New, paste the intake address as POST URL and the secret, and choose Contact identified, Contact "
     "updated, Contact points changed, Contact channel subscription change and Form submit. Map fields by their alias: fields.my_alias, results.f_name."

@@ -39,6 +39,8 @@ from service.channels.values import as_flag, as_past, as_record, as_records, as_
 
 vendor: Final = "meta"
 title: Final = "Meta Lead Ads (Facebook, Instagram)"
+proofs: Final = ("signature",)
+asks_first: Final = True
 setup: Final = (
     "The secret is the app secret (App settings > Basic). Under Webhooks choose Page, paste the intake address and the verify token of the "
     "settings, subscribe to leadgen, then subscribe the page with POST /{page-id}/subscribed_apps?subscribed_fields=leadgen. The access token "

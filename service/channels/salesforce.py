@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 vendor: Final = "salesforce"
 title: Final = "Salesforce outbound messages"
+proofs: Final = ("url",)
+asks_first: Final = False
 setup: Final = (
     "In Setup > Outbound Messages create a message for Lead or Contact with the intake address, secret included, as Endpoint URL; leave Send "
     "Session ID off; choose Id, Email, FirstName, LastName, Company, Phone and what else you need; use it in a flow or workflow rule."

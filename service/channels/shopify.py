@@ -34,6 +34,8 @@ from service.channels.values import as_past, as_record, as_text
 
 vendor: Final = "shopify"
 title: Final = "Shopify customers"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "Subscribe to customers/create, and if you like to customers/update and customers/redact, with the intake address (format JSON). The "
     "secret is the app's client secret or, for webhooks made under Settings > Notifications, the one shown there."

@@ -23,6 +23,8 @@ from service.channels.values import as_past, as_record, as_text
 
 vendor: Final = "slack"
 title: Final = "Slack, and what signs like it"
+proofs: Final = ("signature",)
+asks_first: Final = True
 setup: Final = (
     "The secret is the app's signing secret (Basic information). Paste the intake address as Request URL under Event subscriptions, where Slack "
     "verifies it, or under Slash commands."

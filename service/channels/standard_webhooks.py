@@ -22,6 +22,8 @@ from service.channels.values import as_text
 
 vendor: Final = "standard-webhooks"
 title: Final = "Standard Webhooks"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "Give the sender the intake address and the secret (whsec_…). It signs every request with webhook-id, webhook-timestamp and "
     "webhook-signature; any Standard Webhooks library does it."

@@ -21,6 +21,8 @@ from service.channels.values import as_past, as_record, as_text
 
 vendor: Final = "stripe"
 title: Final = "Stripe, and what signs like it"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "In Workbench > Webhooks add an endpoint with the intake address for customer.created, and if you like customer.updated and "
     "checkout.session.completed; the secret is its signing secret (whsec_…)."

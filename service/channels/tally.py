@@ -21,6 +21,8 @@ from service.channels.values import as_past, as_record, as_records, as_text
 
 vendor: Final = "tally"
 title: Final = "Tally"
+proofs: Final = ("signature", "url")
+asks_first: Final = False
 setup: Final = (
     "In the form choose Integrations > Webhooks > Connect, paste the intake address and, under Add a signing secret, the secret. "
     'Questions with usual names are understood; map others by their label: answers."My question".'

@@ -20,6 +20,8 @@ from service.channels.values import Timezone, as_text
 
 vendor: Final = "tencent-ads"
 title: Final = "Tencent Ads (腾讯广告)"
+proofs: Final = ("url",)
+asks_first: Final = False
 setup: Final = (
     "腾讯广告 > 线索管理平台 > 线索推送: enter the intake address with the secret as its last part. The fields are those of the leads "
     "API; map answers to your own questions from bundle."

@@ -23,6 +23,8 @@ from service.channels.values import Timezone, as_record, as_records, as_text
 
 vendor: Final = "tencent-wenjuan"
 title: Final = "Tencent Wenjuan (腾讯问卷)"
+proofs: Final = ("url",)
+asks_first: Final = False
 setup: Final = (
     "问卷 > 设置 > 回收设置 > Webhook: enter the intake address with the secret as its last part and switch the push on. Titles such as 姓名 "
     "and 手机 are understood; map other questions from payload."

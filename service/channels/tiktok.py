@@ -22,6 +22,8 @@ from service.channels.values import as_flag, as_past, as_text
 
 vendor: Final = "tiktok"
 title: Final = "TikTok"
+proofs: Final = ("signature", "url")
+asks_first: Final = False
 setup: Final = (
     "For the developer platform paste the intake address as the app's webhook URL; the secret is the client secret. For lead generation set "
     "guard to url, think of a secret, and paste the address with it; map fields that are not understood."

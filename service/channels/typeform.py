@@ -22,6 +22,8 @@ from service.channels.values import as_past, as_record, as_records, as_text
 
 vendor: Final = "typeform"
 title: Final = "Typeform"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "In the form choose Connect > Webhooks, add the intake address, edit it to set the secret, and switch it on: it starts switched off. "
     "Questions with usual names are understood; map others by their reference: answers.my_ref, hidden.my_field."

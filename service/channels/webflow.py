@@ -18,6 +18,8 @@ from service.channels.values import as_past, as_record, as_text
 
 vendor: Final = "webflow"
 title: Final = "Webflow forms"
+proofs: Final = ("signature", "url")
+asks_first: Final = False
 setup: Final = (
     "Create a webhook for form_submission with the intake address. Made with the API, its secret (secretKey, or the OAuth app's client "
     "secret) signs every request. Made under Site settings > Apps & integrations it is not signed: set signed to false, think of a secret and "

@@ -44,6 +44,8 @@ from service.channels.wechat_messages import message_in, message_key
 
 vendor: Final = "wechat"
 title: Final = "WeChat official account or mini program (微信公众号, 小程序)"
+proofs: Final = ("signature",)
+asks_first: Final = True
 setup: Final = (
     "公众平台 > 设置与开发 > 基本配置 > 服务器配置: enter the intake address, the channel's secret as Token, the EncodingAESKey of the settings, "
     "and choose safe mode (安全模式). Saving verifies the address: create the channel first."

@@ -46,6 +46,8 @@ from service.channels.wechat_messages import message_in, message_key
 
 vendor: Final = "wecom"
 title: Final = "WeCom (企业微信)"
+proofs: Final = ("signature",)
+asks_first: Final = True
 setup: Final = (
     "管理后台 > 客户与上下游 > 客户联系 > API > 接收事件服务器: enter the intake address, the channel's secret as Token, and the "
     "EncodingAESKey of the settings. Saving verifies the address: create the channel first."

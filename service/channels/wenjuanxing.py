@@ -23,6 +23,8 @@ from service.channels.values import Timezone, as_text
 
 vendor: Final = "wenjuanxing"
 title: Final = "Wenjuanxing (问卷星)"
+proofs: Final = ("signature",)
+asks_first: Final = False
 setup: Final = (
     "问卷 > 设置 > 数据推送 API: enter the intake address; the channel's secret is the push key (推送密钥), which Wenjuanxing's support gives out. "
     "Map the questions: full_name from q1, phone from q2. The link's sojumpparm becomes the campaign."

@@ -25,7 +25,7 @@ def new_id_text() -> str:
 
 def first_id(at: datetime) -> UUID:
     """Return the lowest UUIDv7 of an instant's millisecond: ids made from then on are not below it."""
-    return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (1 << 63))
+    return UUID(int=(max(int(at.timestamp() * 1000), 0) << 80) | (7 << 76) | (1 << 63))
 
 
 def bucket_of(identifier: UUID) -> int:

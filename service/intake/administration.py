@@ -16,6 +16,7 @@ from service.cleaning import normalise
 from service.cleaning.submission import Submission
 from service.core.errors import Conflict, Invalid, NotFound
 from service.intake import store
+from service.intake.figures import figures_of
 from service.intake.schemas import ChannelCreate, ChannelPatch, Defaults, Policy
 
 _Fault = tuple[str, str]
@@ -30,22 +31,6 @@ class ChannelExists(Conflict):
 
 class ChannelNotFound(NotFound):
     """There is no channel of this key."""
-
-
-def channel_types() -> dict[str, Any]:
-    """Return every vendor, with the JSON Schema of its settings."""
-    return {
-        "data": [
-            {
-                "vendor": adapter.vendor,
-                "title": adapter.title,
-                "setup": adapter.setup,
-                "settings": adapter.Settings.model_json_schema(),
-                "makes_secret": adapter.new_secret() is not None,
-            }
-            for adapter in ADAPTERS.values()
-        ]
-    }
 
 
 async def create_channel(
@@ -76,16 +61,20 @@ async def create_channel(
     return channel_out(stored, base=base, made=made) | {"secret": made}
 
 
-async def read_channel(connection: AsyncConnection, key: str, *, base: str) -> dict[str, Any]:
-    """Return a channel; raises `ChannelNotFound`."""
-    return channel_out(await _existing(connection, key), base=base)
+async def read_channel(
+    connection: AsyncConnection, key: str, *, now: datetime, base: str, since: datetime | None = None
+) -> dict[str, Any]:
+    """Return a channel with its figures; raises `ChannelNotFound`."""
+    row = await existing_channel(connection, key)
+    figures = await figures_of(connection, key, now=now, since=since)
+    return channel_out(row, base=base) | {"figures": figures, "silent_since": _silent_since(row, figures)}
 
 
 async def change_channel(
     connection: AsyncConnection, key: str, patch: ChannelPatch, *, now: datetime, base: str
 ) -> dict[str, Any]:
     """Apply a merge patch; raises `ChannelNotFound`, `Invalid`. A new secret starts a rotation."""
-    row = await _existing(connection, key, lock=True)
+    row = await existing_channel(connection, key, lock=True)
     adapter = ADAPTERS[row["vendor"]]
     given = patch.model_dump(exclude_unset=True)
     values: dict[str, Any] = {name: given[name] for name in ("name", "enabled") if name in given}
@@ -99,7 +88,7 @@ async def change_channel(
 
 async def delete_channel(connection: AsyncConnection, key: str, *, now: datetime) -> None:
     """Delete a channel: nothing comes in any more, what came in stays; raises `ChannelNotFound`."""
-    await _existing(connection, key, lock=True)
+    await existing_channel(connection, key, lock=True)
     await store.update_channel(connection, key, {"deleted_at": now, "updated_at": now})
 
 
@@ -119,7 +108,14 @@ def channel_out(row: Mapping[str, Any], *, base: str, made: str | None = None) -
     }
 
 
-async def _existing(connection: AsyncConnection, key: str, *, lock: bool = False) -> dict[str, Any]:
+def _silent_since(row: Mapping[str, Any], figures: Mapping[str, Any]) -> datetime | None:
+    """Return since when a channel that was reported is silent; None once it has spoken again."""
+    last: datetime | None = figures["last_received_at"]
+    return last if last is not None and last == row["silent_since"] else None
+
+
+async def existing_channel(connection: AsyncConnection, key: str, *, lock: bool = False) -> dict[str, Any]:
+    """Return a channel's row; raises `ChannelNotFound`."""
     row = await store.channel_by_key(connection, key, lock=lock)
     if row is None:
         raise ChannelNotFound(f"There is no channel {key[:63]!r}.")

@@ -25,6 +25,7 @@ from service.core.errors import ServiceError
 from service.core.ids import bucket_of_text, new_id_text
 from service.intake.committer import Committer
 from service.intake.directory import Channel, Directory
+from service.intake.refusals import Refusals
 from service.intake.store import ARRIVAL_COLUMNS
 from service.settings import Settings
 
@@ -46,11 +47,13 @@ class Reception:
     def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
         self.directory = Directory(engine)
         self.committer = Committer(engine, table="deliveries", columns=ARRIVAL_COLUMNS, limit=settings.intake_queue)
+        self.refusals = Refusals(engine)
         self._origin = str(settings.public_url).rstrip("/") if settings.public_url else None
 
     async def stop(self) -> None:
-        """Make durable what was accepted."""
+        """Make durable what was accepted, and how much was not."""
         await self.committer.stop()
+        await self.refusals.stop()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; raises what is not answered in the vendor's own form: see `answer`."""
@@ -75,13 +78,20 @@ class Reception:
                 return _handshake(request, channel)
             return await self._deliver(request, channel)
         except (Refusal, ServiceError, HTTPException) as refusal:
-            _tell(label, refusal)
+            self._tell(label, refusal)
             raise
 
     def count_refusal(self, scope: Scope, refusal: ServiceError) -> None:
         """Count what was refused before it came here, under its channel if we know it."""
         key = scope["path"].split("/")[3]
-        _tell(key if self.directory.knows(key) else _UNKNOWN, refusal)
+        self._tell(key if self.directory.knows(key) else _UNKNOWN, refusal)
+
+    def _tell(self, channel: str, refusal: Exception) -> None:
+        code = getattr(refusal, "code", None) or _CODES.get(getattr(refusal, "status_code", 400), "bad_request")
+        REFUSED.labels(channel, code).inc()
+        if channel != _UNKNOWN:
+            self.refusals.count(channel, code)
+        _log.warning("intake_refused", channel=channel, code=code)
 
     async def _deliver(self, request: Request, channel: Channel) -> Reply:
         try:
@@ -136,12 +146,6 @@ class Reception:
 def _accepted(channel: str) -> Counter:
     # Looking a labelled counter up costs more than counting with it.
     return ACCEPTED.labels(channel)
-
-
-def _tell(channel: str, refusal: Exception) -> None:
-    code = getattr(refusal, "code", None) or _CODES.get(getattr(refusal, "status_code", 400), "bad_request")
-    REFUSED.labels(channel, code).inc()
-    _log.warning("intake_refused", channel=channel, code=code)
 
 
 def _handshake(request: Request, channel: Channel) -> Reply:

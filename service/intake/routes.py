@@ -12,10 +12,12 @@ from service.core.http import auth
 from service.core.http.paging import Page, Paging, paginate
 from service.core.http.routing import Connection, ReadConnection, ServiceRoute
 from service.intake import administration, deliveries, store
+from service.intake.channel_types import channel_types
 from service.intake.reception import Reception
 from service.intake.schemas import (
     ChannelCreate,
     ChannelCreatedOut,
+    ChannelDetailOut,
     ChannelOut,
     ChannelPatch,
     ChannelTypesOut,
@@ -51,7 +53,7 @@ Filters = Annotated[dict[str, Any], Depends(_filters)]
 )
 async def list_channel_types() -> ChannelTypesOut:
     """Return every vendor with the JSON Schema of its settings."""
-    return ChannelTypesOut.model_validate(administration.channel_types())
+    return ChannelTypesOut.model_validate({"data": channel_types()})
 
 
 @router.get("/channels", operation_id="list_channels", summary="List channels", tags=[_CHANNELS])
@@ -74,9 +76,17 @@ async def create_channel(connection: Connection, request: Request, body: Channel
 
 
 @router.get("/channels/{key}", operation_id="get_channel", summary="Read a channel", tags=[_CHANNELS])
-async def get_channel(connection: ReadConnection, request: Request, key: str) -> ChannelOut:
-    """Return a channel."""
-    return ChannelOut.model_validate(await administration.read_channel(connection, key, base=_base(request)))
+async def get_channel(
+    connection: ReadConnection,
+    request: Request,
+    key: str,
+    since: Annotated[Instant | None, Query(description="Count from this day on (UTC); 30 days if absent")] = None,
+) -> ChannelDetailOut:
+    """Return a channel and how it is doing."""
+    # What this process has refused and not yet written down counts too.
+    await _reception(request).refusals.flush(connection)
+    channel = await administration.read_channel(connection, key, now=clock.now(), base=_base(request), since=since)
+    return ChannelDetailOut.model_validate(channel)
 
 
 @router.patch("/channels/{key}", operation_id="update_channel", summary="Change a channel", tags=[_CHANNELS])

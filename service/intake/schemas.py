@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from service.channels.contract import Proof
+
 Status = Literal["received", "pending_fetch", "processed", "duplicate", "ignored", "dead"]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
@@ -139,12 +141,48 @@ class ChannelTypeOut(BaseModel):
     setup: str
     settings: Annotated[dict[str, Any], Field(description="JSON Schema of a channel's `settings`")]
     makes_secret: Annotated[bool, Field(description="Whether we can make the secret; otherwise the vendor gives it")]
+    proofs: Annotated[
+        list[Proof],
+        Field(
+            description="How a delivery proves where it comes from: by a signature, so that the secret never travels, or with the secret "
+            "in a header, as the password of Basic authentication, in the body or in the address. Which of several: `settings`"
+        ),
+    ]
+    handshake: Annotated[bool, Field(description="Whether the vendor asks for an answer before it delivers")]
+    fetches: Annotated[
+        bool, Field(description="Whether deliveries have ids only, and the rest is asked for at the vendor")
+    ]
 
 
 class ChannelTypesOut(BaseModel):
     """Every vendor there is."""
 
     data: list[ChannelTypeOut]
+
+
+class FiguresOut(BaseModel):
+    """What came in through a channel since `since`, and what became of it. `received` is `accepted` and `refused` together."""
+
+    since: Annotated[datetime, Field(description="The beginning of a day, UTC: 30 days ago unless asked otherwise")]
+    received: int
+    accepted: Annotated[int, Field(description="Verified, stored and acknowledged")]
+    refused: Annotated[dict[str, int], Field(description="By reason; nothing else of them is kept")]
+    processed: int
+    duplicates: int
+    ignored: int
+    dead: int
+    pending: Annotated[int, Field(description="Waiting now: to be processed, or for what is to be fetched")]
+    lag_seconds: Annotated[float, Field(description="How long the oldest of these has waited; 0 when nothing waits")]
+    last_received_at: datetime | None
+
+
+class ChannelDetailOut(ChannelOut):
+    """A channel, and how it is doing."""
+
+    figures: FiguresOut
+    silent_since: Annotated[
+        datetime | None, Field(description="Its last delivery, if it has been silent for longer than it usually is")
+    ]
 
 
 class OutcomeOut(BaseModel):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from jsonschema import Draft202012Validator
 
 from service.channels.registry import ADAPTERS
 from service.channels.standard_webhooks import secret_fault
@@ -34,7 +35,10 @@ async def test_it_works(client: AsyncClient) -> None:
     assert shown["defaults"] == given["defaults"]
     assert shown["policy"] == given["policy"]
     assert "correct-horse" not in made.text
-    assert (await client.get("/v1/channels/web")).json() == {k: v for k, v in shown.items() if k != "secret"}
+    read = (await client.get("/v1/channels/web")).json()
+    assert {k: v for k, v in read.items() if k not in {"figures", "silent_since"}} == {
+        k: v for k, v in shown.items() if k != "secret"
+    }
     assert [one["key"] for one in (await client.get("/v1/channels")).json()["data"]] == ["web"]
 
 
@@ -58,6 +62,16 @@ async def test_types_are_listed_with_their_settings(client: AsyncClient) -> None
     assert set(types) == set(ADAPTERS)
     assert types["generic"]["settings"]["properties"]["place"]["enum"] == ["any", "header", "basic", "url"]
     assert types["standard-webhooks"]["makes_secret"] is True
+    assert types["standard-webhooks"]["proofs"] == ["signature"]
+    assert types["generic"]["proofs"] == ["header", "basic", "url"]
+    assert [vendor for vendor in types if types[vendor]["handshake"]] == [
+        "intercom", "linkedin", "mailchimp", "meta", "slack", "wechat", "wecom",
+    ]  # fmt: skip
+    assert [vendor for vendor in types if types[vendor]["fetches"]] == ["hubspot", "linkedin", "meta", "wecom"]
+    for one in types.values():
+        Draft202012Validator.check_schema(one["settings"])
+        assert one["title"]
+        assert one["setup"]
 
 
 @pytest.mark.parametrize(
