@@ -76,6 +76,20 @@ deliveries = Table(
         postgresql_include=["channel", "id"],
     ),
     Index("ix_deliveries_channel", "channel", "id", postgresql_include=["status"]),
+    # What deliveries hold of a person, for its erasure.
+    Index(
+        "ix_deliveries_leads",
+        "lead_ids",
+        postgresql_using="gin",
+        postgresql_where=text("lead_ids <> '{}'::uuid[]"),
+    ),
+    Index(
+        "ix_deliveries_repeated",
+        "outcome",
+        postgresql_using="gin",
+        postgresql_ops={"outcome": "jsonb_path_ops"},
+        postgresql_where=text("status = 'duplicate'"),
+    ),
     Index("ix_deliveries_dead", "id", postgresql_where=text("status = 'dead'"), postgresql_include=["channel"]),
 )
 
