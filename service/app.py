@@ -21,6 +21,7 @@ from service.core.telemetry import Telemetry
 from service.core.worker import Task, Worker
 from service.intake import routes as intake
 from service.intake.erase import erase_deliveries
+from service.intake.fetching import fetch_leads
 from service.intake.figures import Gauges
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
@@ -98,7 +99,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
 
 
 async def run_worker(settings: Settings) -> None:
-    """Run a worker until SIGTERM: process deliveries, fold statistics, forget old idempotent answers."""
+    """Run a worker until SIGTERM: process deliveries, fetch what they name, fold statistics, forget old idempotent answers."""
     logs.set_up(settings)
     engine = create_engine(_address(settings), pool_size=settings.database_pool)
     try:
@@ -122,6 +123,7 @@ def tasks(engine: AsyncEngine) -> list[Task]:
 
     return [
         Task("process_deliveries", lambda: process_waiting(engine), every=0.1, lanes=2),
+        Task("fetch_leads", lambda: fetch_leads(engine), every=1.0, lanes=2),
         Task("fold_statistics", fold_statistics, every=1.0),
         Task("forget_answers", forget_answers, every=60.0),
     ]

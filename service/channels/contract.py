@@ -12,7 +12,7 @@ An adapter is a module of this room that satisfies `Adapter`: pure functions on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypedDict
@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypedDict
 from pydantic import BaseModel
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+class Refusal(Exception):
     """A delivery cannot be accepted or understood; ``code`` is stable, ``detail`` says why and quotes nothing of the delivery.
 
     On arrival: ``unsigned``, ``bad_signature``, ``stale``, ``wrong_secret``, ``malformed_body``, ``unsupported_media_type``.
@@ -184,14 +184,25 @@ class Erasure:
     key: str | None = None
 
 
+Grievance = Literal["token_rejected", "gone", "rate_limited", "failed"]
+"""Why a vendor did not tell what it was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Something to ask the vendor for before the delivery can be understood; the answer's body comes back as ``fetched[name]``."""
+    """Something to ask the vendor for before the delivery can be understood; the answer's body comes back as ``fetched[name]``.
+
+    The question goes to ``settings.base_url`` with ``settings.access_token`` as Bearer token, ``anonymous`` in no header. Where a status
+    is not all there is to an answer, ``judge`` reads (status, JSON or None) and returns the grievance in it, or None. What the vendor no
+    longer has comes back empty: where a delivery names several leads, the others are still there.
+    """
 
     name: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    anonymous: bool = False
+    judge: Callable[[int, Any], Grievance | None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,13 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
     )
     if missing:
         return Translation(fetch=missing)
-    meanings = [_meaning(kind, event, request, channel) for kind, event in ours]
+    # A contact that was deleted again is not there any more; the other events still happened.
+    gone = {contact for contact in created if request.fetched.get(contact) == b""}
+    meanings = [
+        _meaning(kind, event, request, channel)
+        for kind, event in ours
+        if kind != "contact.creation" or as_text(event["objectId"]) not in gone
+    ]
     return Translation(
         submissions=tuple(one for one in meanings if isinstance(one, Submitted)),
         activities=tuple(one for one in meanings if isinstance(one, Activity)),

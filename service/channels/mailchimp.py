@@ -112,10 +112,13 @@ def reply(delivery_id: str, _channel: ChannelConfig) -> Reply:
 
 
 def dedupe_key(request: Request, _channel: ChannelConfig) -> str | None:
-    """Return the type, the member (the address where there is no id) and the time: there is no id of the event."""
+    """Return the type, the member and the time, there is no id of the event; without an id of the member, the hash of it all.
+
+    Keys are kept for ever: an address would outlive its person's erasure in them.
+    """
     form = any_object(request)
     data = as_record(form.get("data"))
-    member = next((text for name in ("id", "new_id", "email") if (text := as_text(data.get(name), 200))), None)
+    member = next((text for name in ("id", "new_id") if (text := as_text(data.get(name), 200))), None)
     if member is None:
         return f"body:{content_hash(form)}"
     about = ":".join(

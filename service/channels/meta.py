@@ -19,6 +19,7 @@ from service.channels.contract import (
     ChannelConfig,
     Fetch,
     Fields,
+    Grievance,
     Refusal,
     Reply,
     Request,
@@ -55,6 +56,9 @@ _FIELDS: Final = (
     "created_time,id,ad_id,ad_name,adset_id,adset_name,campaign_id,campaign_name,form_id,is_organic,platform,partner_name,"
     "retailer_item_id,field_data,custom_disclaimer_responses"
 )
+# An unknown, expired or revoked session, and permissions that are missing.
+_TOKEN_CODES: Final = frozenset({10, 102, 190})
+_LIMIT_CODES: Final = frozenset({4, 17, 32, 613})
 _KEPT: Final = (
     "ad_id",
     "ad_name",
@@ -151,14 +155,28 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
     leads = _leads(request)
     if not leads:
         return Translation(ignored="There is no lead in the notice.")
-    missing = tuple(Fetch(lead, f"/{lead}", {"fields": _FIELDS}) for lead in leads if lead not in request.fetched)
+    missing = tuple(
+        Fetch(lead, f"/{lead}", {"fields": _FIELDS}, judge=_grievance) for lead in leads if lead not in request.fetched
+    )
     if missing:
         return Translation(fetch=missing)
+    # Meta forgets a lead after 90 days, or when it is deleted; the others of the notice are still there.
+    there = {lead: notice for lead, notice in leads.items() if request.fetched[lead]} or leads
     return Translation(
         submissions=tuple(
-            Submitted(_person(lead, notice, request, channel), key=f"leadgen:{lead}") for lead, notice in leads.items()
+            Submitted(_person(lead, notice, request, channel), key=f"leadgen:{lead}") for lead, notice in there.items()
         )
     )
+
+
+def _grievance(_status: int, answer: Any) -> Grievance | None:
+    """Return what Graph's error codes mean; an expired token is a 400."""
+    code = as_record(as_record(answer).get("error")).get("code")
+    if not isinstance(code, int):
+        return None
+    if code in _TOKEN_CODES or 200 <= code <= 299:
+        return "token_rejected"
+    return "rate_limited" if code in _LIMIT_CODES or 80000 <= code <= 80014 else None
 
 
 def _notice(request: Request) -> dict[str, Any]:

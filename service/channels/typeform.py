@@ -127,7 +127,11 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
         channel,
         request,
         vendor_id=token,
-        occurred_at=as_past(response.get("submitted_at"), at=request.received_at),
+        occurred_at=as_past(
+            # A partial response is older than the complete one, however late it reaches us.
+            response.get("submitted_at") or (response.get("landed_at") if kind == _PARTIAL else None),
+            at=request.received_at,
+        ),
         source={**response, "answers": references},
     )
     if kind == _PARTIAL and not channel.settings.partial:

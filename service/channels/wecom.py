@@ -23,6 +23,7 @@ from service.channels.contract import (
     Activity,
     ChannelConfig,
     Fetch,
+    Grievance,
     Refusal,
     Reply,
     Request,
@@ -56,6 +57,16 @@ setup: Final = (
 _ECHO: Final = re.compile(rb"[0-9A-Za-z_.=+/-]{1,256}")
 _ADDED: Final = frozenset({"add_external_contact", "add_half_external_contact"})
 _CONTACT: Final = "contact"
+_MEANT: Final[Mapping[int, Grievance]] = {
+    40001: "token_rejected",
+    40014: "token_rejected",
+    41001: "token_rejected",
+    42001: "token_rejected",
+    48002: "token_rejected",
+    84061: "gone",
+    45009: "rate_limited",
+    45033: "rate_limited",
+}
 
 
 class Settings(BaseModel):
@@ -201,7 +212,13 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
 def _question(customer: str, channel: ChannelConfig) -> Fetch:
     token = channel.settings.access_token
     query = {"external_userid": customer} | ({"access_token": token} if token else {})
-    return Fetch(_CONTACT, "/cgi-bin/externalcontact/get", query)
+    return Fetch(_CONTACT, "/cgi-bin/externalcontact/get", query, anonymous=True, judge=_grievance)
+
+
+def _grievance(_status: int, answer: Any) -> Grievance | None:
+    """Return what WeCom's error codes mean; all of them come with status 200."""
+    code = as_record(answer).get("errcode")
+    return _MEANT.get(code, "failed") if isinstance(code, int) and code else None
 
 
 def _contact(answer: bytes | None) -> dict[str, Any]:

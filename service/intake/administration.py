@@ -15,7 +15,7 @@ from service.channels.registry import ADAPTERS
 from service.cleaning import normalise
 from service.cleaning.submission import Submission
 from service.core.errors import Conflict, Invalid, NotFound
-from service.intake import store
+from service.intake import fetch_store, store
 from service.intake.figures import figures_of
 from service.intake.schemas import ChannelCreate, ChannelPatch, Defaults, Policy
 
@@ -83,6 +83,8 @@ async def change_channel(
     values |= _checked(
         adapter, {name: _merge(row[name], given[name]) if name in given else row[name] for name in _MERGED}
     )
+    if values["settings"] != row["settings"]:
+        await fetch_store.hasten(connection, key, now=now)
     return channel_out(await store.update_channel(connection, key, values | {"updated_at": now}), base=base)
 
 

@@ -186,10 +186,27 @@ class ChannelDetailOut(ChannelOut):
 
 
 class OutcomeOut(BaseModel):
-    """What became of one submission in a delivery."""
+    """What became of one part of a delivery: somebody's data, something they did, a consent, or a wish to be forgotten."""
 
-    index: int
-    result: Literal["created", "matched", "refused", "duplicate"]
+    kind: Literal["submission", "activity", "consent", "erasure"]
+    index: Annotated[int, Field(description="Which one of its kind, from 0")]
+    result: Annotated[
+        Literal[
+            "created",
+            "matched",
+            "revised",
+            "outdated",
+            "refused",
+            "duplicate",
+            "activity",
+            "consent",
+            "erased",
+            "unknown_person",
+        ],
+        Field(
+            description="`revised`: a later version of a submission; `outdated`: an older one, which only filled blanks"
+        ),
+    ]
     lead_id: UUID | None
     matched_by: list[str]
     verdict: str | None
@@ -205,7 +222,8 @@ class DeliveryBriefOut(BaseModel):
     channel: str
     received_at: datetime
     status: Status
-    attempts: int
+    attempts: Annotated[int, Field(description="Tries to process it; of what must be fetched, tries to fetch")]
+    due_at: Annotated[datetime | None, Field(description="When what it needs is fetched (again)")]
     dedupe_key: str | None
     reason: Annotated[str | None, Field(description="A stable code: why it is dead, ignored or a duplicate")]
     detail: str | None
@@ -229,7 +247,8 @@ class ReplayCreate(_In):
 
     channel: ChannelKey | None = None
     status: Annotated[
-        Literal["dead", "ignored", "processed", "duplicate"], Field(description="What became of them so far")
+        Literal["dead", "ignored", "processed", "duplicate", "pending_fetch"],
+        Field(description="What became of them so far"),
     ] = "dead"
     reason: ShortText | None = None
     since: Annotated[Instant | None, Field(description="Received at or after")] = None

@@ -77,6 +77,7 @@ _BRIEF: Final = tuple(
         "received_at",
         "status",
         "attempts",
+        "due_at",
         "dedupe_key",
         "reason",
         "detail",
@@ -174,9 +175,13 @@ _RELEASE_KEYS: Final = text("""
 """)
 _SETTLE: Final = text("""
     UPDATE deliveries SET status = done.status, reason = done.reason, detail = done.detail, outcome = done.outcome,
-        lead_ids = done.lead_ids, processed_at = :now, attempts = attempts + 1
+        lead_ids = done.lead_ids, due_at = done.due_at,
+        processed_at = CASE WHEN done.status <> 'pending_fetch' THEN CAST(:now AS timestamptz) END,
+        -- What must be fetched first is tried as often as it was asked for.
+        attempts = CASE WHEN done.status = 'pending_fetch' THEN 0 WHEN deliveries.status = 'pending_fetch' THEN attempts
+            ELSE attempts + 1 END
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-        AS done (id uuid, status text, reason text, detail text, outcome jsonb, lead_ids uuid[])
+        AS done (id uuid, status text, reason text, detail text, due_at timestamptz, outcome jsonb, lead_ids uuid[])
     WHERE deliveries.id = done.id
 """)
 
@@ -226,10 +231,11 @@ async def settle(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]],
 
 _EMPTY: Final = text(
     """WITH own AS (
-        SELECT delivery_id AS id FROM touchpoints WHERE lead_id = :lead_id AND delivery_id IS NOT NULL
+        SELECT id FROM deliveries WHERE lead_ids @> ARRAY[CAST(:lead_id AS uuid)] AND lead_ids <> '{}'
+        UNION SELECT delivery_id FROM touchpoints WHERE lead_id = :lead_id AND delivery_id IS NOT NULL
     ), repeated AS (
-        SELECT deliveries.id FROM deliveries, jsonb_array_elements(outcome) AS entry
-        WHERE status = 'duplicate' AND CAST(entry ->> 'duplicate_of' AS uuid) IN (SELECT id FROM own)
+        SELECT deliveries.id FROM own JOIN deliveries
+            ON outcome @> jsonb_build_array(jsonb_build_object('duplicate_of', own.id)) AND status = 'duplicate'
     )
     UPDATE deliveries SET body = '', headers = '{}', query = '', detail = NULL
     WHERE id IN (SELECT id FROM own UNION SELECT id FROM repeated)"""
@@ -237,5 +243,5 @@ _EMPTY: Final = text(
 
 
 async def empty_deliveries_of(connection: AsyncConnection, lead_id: UUID) -> None:
-    """Empty the raw deliveries that became touchpoints of a lead, and the repetitions of these."""
+    """Empty the raw deliveries that came to a lead, and the repetitions of these."""
     await connection.execute(_EMPTY, {"lead_id": lead_id})

@@ -7,7 +7,7 @@ import pytest
 
 from service.channels import typeform
 from service.channels.contract import Refusal, Translation
-from tests.channels.deliveries import NOW, again, channel_of, post, stored, to_body
+from tests.channels.deliveries import again, channel_of, post, stored, to_body
 from tests.channels.documented.typeform import RESPONSE, sample
 
 TOKEN = RESPONSE["token"]
@@ -75,7 +75,8 @@ def test_partial_and_complete_are_one_submission() -> None:
     ).submissions[0]
     complete = translated(event()).submissions[0]
     assert partial.fields["external_ids"] == complete.fields["external_ids"] == {"typeform": TOKEN}
-    assert partial.fields["occurred_at"] == NOW
+    assert partial.fields["occurred_at"] == datetime(2018, 1, 18, 18, 7, 2, tzinfo=UTC)
+    assert partial.fields["occurred_at"] < complete.fields["occurred_at"]
     assert partial.revises
     assert complete.revises
 

@@ -79,7 +79,7 @@ def test_the_documented_event_asks_for_the_customer_and_is_translated_field_by_f
     wecom.verify(one.request, one.channel)
     kept = stored(one.request, one.channel)
     assert wecom.translate(kept, one.channel).fetch == (
-        Fetch("contact", "/cgi-bin/externalcontact/get", {"external_userid": CUSTOMER}),
+        Fetch("contact", "/cgi-bin/externalcontact/get", {"external_userid": CUSTOMER}, anonymous=True),
     )
     (submitted,) = wecom.translate(replace(kept, fetched=one.fetched), one.channel).submissions
     assert submitted.fields == {
