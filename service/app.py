@@ -26,6 +26,7 @@ from service.intake.figures import Gauges
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
 from service.intake.shortcut import Deliveries, with_shortcut
+from service.intake.silence import report_silent
 from service.intake.webhooks import install_intake
 from service.leads import lifecycle_routes as lifecycle
 from service.leads import reading_routes as reading
@@ -121,11 +122,18 @@ def tasks(engine: AsyncEngine) -> list[Task]:
         async with transaction(engine) as connection:
             return await idempotency.forget_expired(connection, clock.now())
 
+    async def report_silence() -> int:
+        async with transaction(engine) as connection:
+            await report_silent(connection, now=clock.now())
+        # All of them were looked at: there is nothing more to do until later.
+        return 0
+
     return [
         Task("process_deliveries", lambda: process_waiting(engine), every=0.1, lanes=2),
         Task("fetch_leads", lambda: fetch_leads(engine), every=1.0, lanes=2),
         Task("fold_statistics", fold_statistics, every=1.0),
         Task("forget_answers", forget_answers, every=60.0),
+        Task("report_silence", report_silence, every=300.0),
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
 from service.outbound.examples import (
+    CHANNEL_SILENT,
     LEAD_CREATED,
     LEAD_ERASED,
     LEAD_MOVED,
@@ -16,6 +17,7 @@ from service.outbound.examples import (
     TRANSITION_ACQUIRED,
     TRANSITION_CLEANED,
 )
+from service.outbound.schemas import SEQUENCE
 
 Schema = dict[str, Any]
 
@@ -115,6 +117,22 @@ _TRANSITION: Final = _object(
     }
 )
 
+_SILENCE: Final = _object(
+    {
+        "channel": _object({"key": _TEXT, "vendor": _TEXT, "name": _or_null(_TEXT)}),
+        "silent_since": {**_INSTANT, "description": "When its last delivery was received"},
+        "longest_gap_seconds": {
+            "type": "number",
+            "description": "The longest it was silent before, among its last 500 deliveries within 30 days",
+        },
+        "refused": {
+            "type": "object",
+            "additionalProperties": _INTEGER,
+            "description": "What was refused since that day, by reason: it may be speaking and not be understood",
+        },
+    }
+)
+
 
 def _event(type_: str, data: Schema) -> Schema:
     return {
@@ -127,7 +145,7 @@ def _event(type_: str, data: Schema) -> Schema:
                 "timestamp": {**_INSTANT, "description": "When it happened"},
                 "recorded_at": {**_INSTANT, "description": "When the service wrote it down"},
                 "lead_id": _or_null(_ID),
-                "sequence": {**_INTEGER, "description": "The lead's version after this event: 1, 2, 3 … without gaps"},
+                "sequence": {**_INTEGER, "description": SEQUENCE},
                 "data": data,
             }
         ),
@@ -166,7 +184,9 @@ def _types() -> tuple[EventType, ...]:
         EventType(
             "lead.updated",
             "Something about a lead changed, but not its stage: its own fields, or a touchpoint was added.",
-            _event("lead.updated", _object({"lead": _LEAD, "changed": _TEXTS, "activity": _OBJECT}, optional=("activity",))),
+            _event(
+                "lead.updated", _object({"lead": _LEAD, "changed": _TEXTS, "activity": _OBJECT}, optional=("activity",))
+            ),
             _example(
                 "lead.updated",
                 LEAD_UPDATED,
@@ -203,6 +223,12 @@ def _types() -> tuple[EventType, ...]:
                 timestamp=LEAD_ERASED["updated_at"],
                 recorded_at=LEAD_ERASED["updated_at"],
             ),
+        ),
+        EventType(
+            "channel.silent",
+            "Nothing has come through a channel for longer than is usual for it; told once for each silence.",
+            _event("channel.silent", _SILENCE),
+            CHANNEL_SILENT,
         ),
     )
 

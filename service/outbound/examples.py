@@ -1,4 +1,4 @@
-"""One invented lead at three moments: what the examples of events are made of."""
+"""One invented lead at three moments, and a channel that has fallen silent: what the examples of events are made of."""
 
 from __future__ import annotations
 
@@ -103,4 +103,19 @@ TRANSITION_CLEANED: Final[dict[str, Any]] = TRANSITION_ACQUIRED | {
     "actor": "key:crm-sync",
     "occurred_at": "2026-11-19T09:36:44.576120Z",
     "recorded_at": "2026-11-19T09:36:44.576120Z",
+}
+
+CHANNEL_SILENT: Final[dict[str, Any]] = {
+    "id": "019a9c72-9f10-7e41-b7a5-3c8d9e0f1a2b",
+    "type": "channel.silent",
+    "timestamp": "2026-11-20T15:10:00.000000Z",
+    "recorded_at": "2026-11-20T15:10:00.000000Z",
+    "lead_id": None,
+    "sequence": 0,
+    "data": {
+        "channel": {"key": "web", "vendor": "standard-webhooks", "name": "The contact form"},
+        "silent_since": "2026-11-20T11:42:07.115000Z",
+        "longest_gap_seconds": 57600.0,
+        "refused": {"bad_signature": 14},
+    },
 }

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.core.http.paging import DEFAULT_PAGE, LONGEST_PAGE
 
+SEQUENCE = "The lead's version after this event: 1, 2, 3 … without gaps; 0 for an event that belongs to no lead"
+
 
 class EventQuery(BaseModel):
     """What part of the change feed is asked for."""
@@ -36,7 +38,7 @@ class EventOut(BaseModel):
     timestamp: Annotated[datetime, Field(description="When it happened")]
     recorded_at: Annotated[datetime, Field(description="When the service wrote it down")]
     lead_id: UUID | None
-    sequence: Annotated[int, Field(description="The lead's version after this event: 1, 2, 3 … without gaps")]
+    sequence: Annotated[int, Field(description=SEQUENCE)]
     data: dict[str, Any]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -44,6 +44,18 @@ _RAISE_EPOCH: Final = text(
 
 Place = tuple[int, int, UUID]
 """Where an event stands in the feed: position, sequence, id."""
+
+
+_COLUMNS: Final = ", ".join(column.name for column in outbox.columns if column.name != "position")
+_INSERT: Final = text(
+    f"""INSERT INTO outbox ({_COLUMNS}, position) SELECT {_COLUMNS}, {POSITION}
+    FROM json_populate_recordset(NULL::outbox, CAST(:rows AS json))"""
+)
+
+
+async def insert_events(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write events that belong to no lead; those of leads are written together with what they tell of."""
+    await connection.execute(_INSERT, {"rows": dumps(list(rows))})
 
 
 async def read_horizon(connection: AsyncConnection) -> int:
