@@ -27,7 +27,7 @@ async def running(engine: AsyncEngine, settings: Settings, *tasks: Task) -> Any:
         await asyncio.wait_for(run, 10)
 
 
-async def until(true: Callable[[], Any], seconds: float = 5) -> None:
+async def until(true: Callable[[], Any], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while True:
             found = true()
@@ -72,7 +72,7 @@ async def test_what_found_nothing_waits(engine: AsyncEngine, settings: Settings)
 
     async with running(engine, settings, Task("work", work, every=0.2)):
         await asyncio.sleep(0.5)
-    assert 2 <= runs <= 4
+    assert 1 <= runs <= 4
 
 
 async def test_a_failing_task_is_tried_again_and_harms_no_other(
