@@ -42,10 +42,14 @@ class Settings(BaseSettings):
         Field(min_length=20, max_length=200, description="Becomes the admin key if no key exists yet"),
     ] = None
     log_format: Annotated[Literal["json", "text"], Field(description="How log lines look")] = "json"
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least severe line logged")] = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="The least severe line logged")
+    ] = "info"
     access_log: Annotated[bool, Field(description="One log line per request")] = True
-    database_pool: Annotated[int, Field(ge=1, le=200, description="Database connections per process")] = 10
-    max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30, description="Largest request body, except batches")] = 1 << 20
+    database_pool: Annotated[int, Field(ge=1, le=200, description="Database connections per process")] = 20
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30, description="Largest request body, except batches")] = (
+        1 << 20
+    )
     max_batch_bytes: Annotated[int, Field(ge=1024, le=1 << 30, description="Largest body of a batch")] = 16 << 20
     rate_limit: Annotated[
         int, Field(ge=0, description="Requests per minute and key, per API process; 0 switches the limit off")
@@ -53,7 +57,9 @@ class Settings(BaseSettings):
     intake_queue: Annotated[
         int, Field(ge=1, le=1_000_000, description="Deliveries that may wait for their commit before 503 is answered")
     ] = 4096
-    shutdown_seconds: Annotated[int, Field(ge=1, le=600, description="How long a stop waits for what was accepted")] = 30
+    shutdown_seconds: Annotated[int, Field(ge=1, le=600, description="How long a stop waits for what was accepted")] = (
+        30
+    )
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -64,5 +70,3 @@ def load_settings(**overrides: object) -> Settings:
         first = fault.errors(include_url=False, include_input=False)[0]
         name = "LEADS_" + str(first["loc"][0]).upper()
         raise SettingsError(f"{name}: {first['msg']}") from None
-
-
