@@ -119,16 +119,27 @@ async def finish(
 ) -> None:
     """Find out what deliveries mean, with what was fetched for them, act upon it, and write down what became of them."""
     for job in jobs:
-        _understand(job, fetched)
+        understand(job, fetched)
+    erased = await carry_out(connection, jobs, now=now)
+    await _write(connection, jobs, now=now)
+    for lead_id in erased:
+        await erase_deliveries(connection, lead_id)
+    if repeated := [job.row["id"] for job in jobs if job.status == "duplicate"]:
+        await store.empty_repetitions(connection, repeated)
+
+
+async def carry_out(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> list[UUID]:
+    """Act upon deliveries that are understood, settle each, and return the leads whose person was erased."""
     await _recognise(connection, jobs, now=now)
     for job in jobs:
         if job.fetch and not job.status:
             job.settle("pending_fetch")
             job.due_at = now
     erased = await act(connection, [job for job in jobs if not job.status], now=now)
-    await _write(connection, jobs, now=now)
-    for lead_id in erased:
-        await erase_deliveries(connection, lead_id)
+    for job in jobs:
+        if not job.status:
+            job.conclude()
+    return erased
 
 
 def request_of(row: Mapping[str, Any], fetched: Mapping[str, bytes] = MappingProxyType({})) -> Request:
@@ -136,7 +147,7 @@ def request_of(row: Mapping[str, Any], fetched: Mapping[str, bytes] = MappingPro
     return Request(row["method"], row["headers"], row["query"], row["body"], row["received_at"], fetched=fetched)
 
 
-def _understand(job: Job, fetched: Mapping[str, bytes]) -> None:
+def understand(job: Job, fetched: Mapping[str, bytes]) -> None:
     """Find out what a delivery means, and clean what it says about people."""
     channel = job.channel
     try:
@@ -201,8 +212,6 @@ def _claim(job: Job, key: str) -> dict[str, Any]:
 
 async def _write(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> None:
     for job in jobs:
-        if not job.status:
-            job.conclude()
         SETTLED.labels(job.row["channel"], job.status).inc()
     given_up = [
         _claim(job, key)

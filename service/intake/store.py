@@ -245,3 +245,15 @@ _EMPTY: Final = text(
 async def empty_deliveries_of(connection: AsyncConnection, lead_id: UUID) -> None:
     """Empty the raw deliveries that came to a lead, and the repetitions of these."""
     await connection.execute(_EMPTY, {"lead_id": lead_id})
+
+
+_EMPTY_REPETITIONS: Final = text(
+    """UPDATE deliveries SET body = '', headers = '{}', query = '', detail = NULL FROM deliveries AS first
+    WHERE deliveries.id = ANY(:ids) AND first.id = CAST(deliveries.outcome -> 0 ->> 'duplicate_of' AS uuid)
+        AND first.body = '' AND first.headers = '{}'"""
+)
+
+
+async def empty_repetitions(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
+    """Empty those of these duplicates whose first delivery was emptied: its person was erased before they came."""
+    await connection.execute(_EMPTY_REPETITIONS, {"ids": list(ids)})

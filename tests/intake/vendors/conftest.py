@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from service.core import clock
+from service.settings import Settings
+from tests.channels.deliveries import NOW
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """The address the documented deliveries are sent to; some vendors sign it."""
+    return settings.model_copy(update={"public_url": "https://leads.example.com"})
+
+
+@pytest.fixture(autouse=True)
+def then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the time of the documented deliveries."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+@pytest.fixture
+async def vendor(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """Somebody without an API key."""
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="https://leads.example.com") as client:
+        yield client
