@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from service.channels.contract import Refusal, Reply, Request
+from service.channels.contract import Adapter, ChannelConfig, Refusal, Reply, Request
 from service.core import clock
 from service.core.errors import ServiceError
 from service.core.ids import bucket_of_text, new_id_text
@@ -107,9 +107,7 @@ class Reception:
         if handshake is not None:
             return handshake
         delivery_id = new_id_text()
-        dedupe_key = adapter.dedupe_key(request, config)
-        if dedupe_key is not None and len(dedupe_key) > _LONGEST_KEY:
-            dedupe_key = "sha256:" + hashlib.sha256(dedupe_key.encode()).hexdigest()
+        dedupe_key = delivery_key(adapter, request, config)
         headers, query, body = adapter.redact(request, config)
         await self.committer.write(
             (
@@ -146,6 +144,14 @@ class Reception:
 def _accepted(channel: str) -> Counter:
     # Looking a labelled counter up costs more than counting with it.
     return ACCEPTED.labels(channel)
+
+
+def delivery_key(adapter: Adapter, request: Request, config: ChannelConfig) -> str | None:
+    """Return what a delivery is recognised by when it comes again, at a length that an index takes."""
+    key = adapter.dedupe_key(request, config)
+    if key is not None and len(key) > _LONGEST_KEY:
+        return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+    return key
 
 
 def _handshake(request: Request, channel: Channel) -> Reply:

@@ -28,6 +28,8 @@ from service.intake.schemas import (
     ReplayOut,
     Status,
 )
+from service.intake.trial_schemas import TrialCreate, TrialOut
+from service.intake.trying import try_channel
 
 router = APIRouter(prefix="/v1", route_class=ServiceRoute, dependencies=[auth.require("admin")])
 
@@ -104,6 +106,12 @@ async def delete_channel(connection: Connection, request: Request, key: str) -> 
     """Close a way in; its deliveries and leads stay."""
     await administration.delete_channel(connection, key, now=clock.now())
     _reception(request).directory.forget(key)
+
+
+@router.post("/channels/{key}/test", operation_id="test_channel", summary="Try a delivery", tags=[_CHANNELS])
+async def test_channel(connection: Connection, key: str, body: TrialCreate) -> TrialOut:
+    """Run a delivery through the channel's translation, mapping, cleaning and matching, show what would come of it, and store nothing."""
+    return TrialOut.model_validate(await try_channel(connection, key, body, now=clock.now()))
 
 
 @router.get("/deliveries", operation_id="list_deliveries", summary="List deliveries", tags=[_DELIVERIES])
