@@ -106,11 +106,9 @@ def test_the_previous_secret_counts_while_a_rotation_lasts(vendor: str) -> None:
     adapter.verify(again(sample.request), rotating)
 
 
-@every_vendor
+@pytest.mark.parametrize("vendor", [vendor for vendor in sorted(ADAPTERS) if SAMPLES[vendor]().signed])
 def test_a_changed_body_is_refused(vendor: str) -> None:
     adapter, sample = known(vendor)
-    if not sample.signed:
-        pytest.skip("the vendor signs nothing")
     assert sample.request.body
     for position in {0, len(sample.request.body) // 2, len(sample.request.body) - 1}:
         body = bytearray(sample.request.body)

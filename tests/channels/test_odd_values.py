@@ -14,13 +14,18 @@ from tests.channels.test_broken_deliveries import everything_refuses_politely, p
 ODD: Final[tuple[Any, ...]] = (None, True, 10**30, "", "²", [], {}, [[]], [{"a": [1]}], {"a": {"b": [1]}})
 
 
-@pytest.mark.parametrize("vendor", sorted(ADAPTERS))
+def is_json(vendor: str) -> bool:
+    try:
+        json.loads((SAMPLES[vendor].__defaults__ or (b"",))[0])
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("vendor", [vendor for vendor in sorted(ADAPTERS) if is_json(vendor)])
 def test_a_value_of_another_kind_is_refused_or_harmless(vendor: str) -> None:
     build = SAMPLES[vendor]
-    try:
-        document = json.loads((build.__defaults__ or (b"",))[0])
-    except ValueError:
-        pytest.skip("the vendor's body is not JSON")
+    document = json.loads((build.__defaults__ or (b"",))[0])
     for path in places(document):
         for odd in ODD:
             sample = build(json.dumps(with_value(document, path, odd)).encode())
