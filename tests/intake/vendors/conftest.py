@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.cli.verify import all_faults
 from service.core import clock
 from service.settings import Settings
+from service.stats.verify import snapshot
 from tests.channels.deliveries import NOW
 
 
@@ -28,3 +31,11 @@ async def vendor(app: FastAPI) -> AsyncIterator[AsyncClient]:
     """Somebody without an API key."""
     async with AsyncClient(transport=ASGITransport(app=app), base_url="https://leads.example.com") as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_amiss(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Whatever vendors did, `leads verify` finds nothing."""
+    yield
+    async with snapshot(engine) as connection:
+        assert await all_faults(connection) == []

@@ -292,3 +292,38 @@ async def test_replaying_everything_changes_nothing(client: AsyncClient, vendor:
     await worker()
     assert await leads(client) == before
     assert {one["status"] for one in await deliveries(client)} == {"processed"}
+
+
+async def test_what_a_person_did_is_erased_with_them(client: AsyncClient, vendor: AsyncClient, worker: Work) -> None:
+    """Deliveries that became no touchpoint hold the person too, and so may the one that asks for the erasure."""
+    one = mautic.sample()
+    points = mautic.sample(
+        mautic.event("lead_points_change", contact=mautic.CONTACT, points={"old_points": 10, "new_points": 20})
+    )
+    deleted = mautic.sample(mautic.event("lead_post_delete", id=52, contact=mautic.CONTACT))
+    await make_channel(client, one, erase_deleted=True)
+    found = await settle(client, vendor, worker, one, points, deleted)
+    assert results(found[-1]) == ["erased"]
+    # The vendor's second attempts come when the person is gone.
+    found += await settle(client, vendor, worker, one, points)
+    assert [one["status"] for one in found[3:]] == ["duplicate", "duplicate"]
+    for delivery in found:
+        assert (await client.get(f"/v1/deliveries/{delivery['id']}")).json()["body"] == ""
+    assert "example.com" not in (await client.get("/v1/events?limit=500")).text
+
+
+async def test_somebody_who_comes_back_after_their_erasure_is_new(
+    client: AsyncClient, vendor: AsyncClient, worker: Work
+) -> None:
+    """All in one batch: what came before the erasure is erased, what came after it is not."""
+    one = mautic.sample()
+    deleted = mautic.sample(mautic.event("lead_post_delete", id=52))
+    back = mautic.sample(mautic.event("lead_post_save_new", contact={**mautic.CONTACT, "points": 0}))
+    await make_channel(client, one, erase_deleted=True)
+    for sample in (one, deleted, back):
+        await send(vendor, sample)
+    await worker()
+    found = await deliveries(client)
+    assert [results(delivery) for delivery in found] == [["created"], ["erased"], ["created"]]
+    assert (await client.get(f"/v1/leads/{found[0]['lead_ids'][0]}")).status_code == 410
+    assert (await client.get(f"/v1/leads/{found[2]['lead_ids'][0]}")).json()["email"] == "zoë@example.com"
