@@ -8,6 +8,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from service.cli.api import api
+from service.cli.channels import channels
 from service.cli.db import db
 from service.cli.demo import demo
 from service.cli.keys import keys
@@ -29,7 +30,7 @@ def leads() -> None:
     """
 
 
-for command in (serve, worker, db, keys, verify, stats, demo, openapi, api):
+for command in (serve, worker, db, keys, channels, verify, stats, demo, openapi, api):
     leads.add_command(command)
 
 
