@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-from conftest import database, execute
 from httpx import ASGITransport, AsyncClient
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
@@ -28,6 +27,7 @@ from service.core.ids import new_id
 from service.core.keys import create_key
 from service.outbound.installation import ensure_installation
 from service.settings import Settings
+from tests.conftest import database, execute
 
 CHECKS = [
     not_a_server_error,

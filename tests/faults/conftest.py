@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,16 +82,23 @@ def until(condition: Callable[[], bool], *, seconds: float = 30, what: str) -> N
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+def folder() -> Iterator[Path]:
+    """A folder for databases. Not pytest's own: other runs of pytest lock that away from the user the database runs as."""
+    with tempfile.TemporaryDirectory(prefix="leads-faults-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def serve(folder: Path) -> Iterator[Callable[..., Service]]:
     """Start `leads serve` with the given settings (``LEADS_`` left out); whatever still runs is killed in the end."""
     started: list[subprocess.Popen[str]] = []
 
     def start(**settings: str) -> Service:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        values = {"PORT": str(port), "BOOTSTRAP_KEY": KEY, "LOG_LEVEL": "error", "DATA_DIR": str(tmp_path / "data")}
+        values = {"PORT": str(port), "BOOTSTRAP_KEY": KEY, "LOG_LEVEL": "error", "DATA_DIR": str(folder / "data")}
         environment = os.environ | {f"LEADS_{name}": value for name, value in (values | settings).items()}
-        with (tmp_path / "serve.log").open("a") as log:
+        with (folder / "serve.log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "service.cli", "serve"], env=environment, stdout=log, stderr=log, text=True
             )

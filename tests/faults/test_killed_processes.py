@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from conftest import SECRET, Service, signed, until
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,6 +19,7 @@ from service.cli.verify import faults_in
 from service.intake.tables import deliveries
 from service.leads.tables import leads, transitions
 from service.outbound.tables import outbox
+from tests.faults.conftest import SECRET, Service, signed, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from conftest import SECRET, Service, signed, until
 
 from service.core.embedded import embedded_postgres, running_address
+from tests.faults.conftest import SECRET, Service, signed, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
@@ -25,13 +25,13 @@ def ready(service: Service) -> None:
     until(lambda: service.get("/readyz").status_code == 200, what="the service is ready")
 
 
-def test_it_starts_with_nothing_and_stops_without_a_trace(serve: Callable[..., Service], tmp_path: Path) -> None:
+def test_it_starts_with_nothing_and_stops_without_a_trace(serve: Callable[..., Service], folder: Path) -> None:
     service = serve()
     ready(service)
     assert service.post("/v1/leads", {"email": "ada@example.com"}).status_code == 201
     everyone = psutil.Process(service.process.pid).children(recursive=True)
     assert service.stop() == 0
-    assert running_address(tmp_path / "data") is None
+    assert running_address(folder / "data") is None
     assert not any(process.is_running() for process in everyone)
 
     # What was there is there after the next start.
@@ -43,16 +43,16 @@ def test_it_starts_with_nothing_and_stops_without_a_trace(serve: Callable[..., S
     time.sleep(0.1)
     service.process.send_signal(signal.SIGINT)
     assert service.process.wait(40) == 0
-    assert running_address(tmp_path / "data") is None
+    assert running_address(folder / "data") is None
 
 
-def test_the_first_key_is_printed_once(serve: Callable[..., Service], tmp_path: Path, database_url: str) -> None:
+def test_the_first_key_is_printed_once(serve: Callable[..., Service], folder: Path, database_url: str) -> None:
     def run() -> str:
-        (tmp_path / "serve.log").unlink(missing_ok=True)
+        (folder / "serve.log").unlink(missing_ok=True)
         service = serve(DATABASE_URL=database_url, BOOTSTRAP_KEY="")
         until(lambda: httpx.get(service.url + "/healthz").status_code == 200, what="it answers")
         service.stop()
-        return (tmp_path / "serve.log").read_text()
+        return (folder / "serve.log").read_text()
 
     first = run()
     assert "admin key  leads_" in first
@@ -104,8 +104,8 @@ def test_requests_under_way_are_finished(serve: Callable[..., Service], database
     assert service.process.wait(40) == 0
 
 
-def test_while_the_database_is_away(serve: Callable[..., Service], tmp_path: Path) -> None:
-    with embedded_postgres(tmp_path / "server") as url:
+def test_while_the_database_is_away(serve: Callable[..., Service], folder: Path) -> None:
+    with embedded_postgres(folder / "server") as url:
         service = serve(DATABASE_URL=url)
         ready(service)
         service.post("/v1/channels", {"key": "hook", "vendor": "standard-webhooks", "secret": f"whsec_{SECRET}"})
@@ -125,7 +125,7 @@ def test_while_the_database_is_away(serve: Callable[..., Service], tmp_path: Pat
         assert answer.status_code == 503, (number, answer.text)
         assert int(answer.headers["retry-after"]) > 0
 
-    with embedded_postgres(tmp_path / "server"):
+    with embedded_postgres(folder / "server"):
         ready(service)
         until(lambda: deliver(service, 2).is_success, what="deliveries are accepted again")
         until(lambda: len(service.get("/v1/leads").json()["data"]) == 2, what="both became leads")
@@ -133,10 +133,10 @@ def test_while_the_database_is_away(serve: Callable[..., Service], tmp_path: Pat
         assert service.stop() == 0
 
 
-def test_the_embedded_database_comes_back(serve: Callable[..., Service], tmp_path: Path) -> None:
+def test_the_embedded_database_comes_back(serve: Callable[..., Service], folder: Path) -> None:
     service = serve()
     ready(service)
-    postmaster = int((tmp_path / "data/postgres/postmaster.pid").read_text().split()[0])
+    postmaster = int((folder / "data/postgres/postmaster.pid").read_text().split()[0])
     psutil.Process(postmaster).kill()
     until(lambda: service.get("/readyz").status_code == 503, what="the database is missed")
     ready(service)

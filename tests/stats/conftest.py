@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from worlds import Person, keep, people
 
 from service.core.database import transaction
 from service.stats.fold import fold
+from tests.stats.worlds import Person, keep, people
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recounting import NOW, asked, assert_same, check_addresses, recount, value
 from sqlalchemy.ext.asyncio import AsyncEngine
-from worlds import people
 
 from service.core.database import transaction
 from service.leads.counting import journey_cell
@@ -17,6 +15,8 @@ from service.lifecycle.ledger import Journey
 from service.stats.asking import question_of
 from service.stats.funnel import CellCount, cohort_groups
 from service.stats.schemas import FunnelQuery
+from tests.stats.recounting import NOW, asked, assert_same, check_addresses, recount, value
+from tests.stats.worlds import people
 
 CASES: list[dict[str, Any]] = [
     {},

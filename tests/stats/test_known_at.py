@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recounting import NOW, asked, assert_same, check_addresses, recount
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,6 +12,7 @@ from service.core.database import transaction
 from service.lifecycle.ledger import Life, advance
 from service.stats import operations
 from service.stats.schemas import TrendQuery
+from tests.stats.recounting import NOW, asked, assert_same, check_addresses, recount
 
 THEN = datetime(2025, 5, 1, tzinfo=UTC)
 

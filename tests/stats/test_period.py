@@ -6,13 +6,13 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from recounting import NOW, RUNGS, asked, check_addresses, value
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
 from service.lifecycle.ledger import Journey
 from service.stats.asking import question_of
 from service.stats.schemas import FunnelQuery
+from tests.stats.recounting import NOW, RUNGS, asked, check_addresses, value
 
 
 def standing(person: Any, at: datetime) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from recounting import NOW, asked, listed
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
 from service.stats import operations
 from service.stats.schemas import TrendOut, TrendQuery
+from tests.stats.recounting import NOW, asked, listed
 
 TRENDS: list[dict[str, Any]] = [
     {"interval": "month"},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from worlds import keep, people
 
 from service.core.database import fetch, transaction
 from service.stats.fold import fold, rebuild
 from service.stats.verify import Discrepancy, snapshot, verify
+from tests.stats.worlds import keep, people
 
 
 async def verified(engine: AsyncEngine) -> list[Discrepancy]:
