@@ -78,7 +78,8 @@ async def _serve(engine: AsyncEngine, client: httpx.AsyncClient, job: Job) -> No
             raise
         kind = type(getattr(error, "orig", None) or error).__name__
         _log.exception("intake_delivery_failed", delivery_id=str(job.row["id"]), error=kind)
-        await _bury(engine, job, f"Unexpected fault: {kind}.")
+        # As it was before: what was half done has been rolled back.
+        await _end(engine, Job(job.row, job.channel), "processing_failed", f"Unexpected fault: {kind}.")
 
 
 async def _gather(client: httpx.AsyncClient, job: Job) -> dict[str, bytes]:
@@ -156,13 +157,6 @@ async def _end(engine: AsyncEngine, job: Job, reason: str, detail: str) -> None:
     async with transaction(engine) as connection:
         if await fetch_store.hold(connection, _held(job)):
             await bury(connection, [job], detail, now=clock.now(), reason=reason)
-
-
-async def _bury(engine: AsyncEngine, job: Job, detail: str) -> None:
-    job.parts.clear()
-    job.cleaned.clear()
-    job.outcome.clear()
-    await _end(engine, job, "processing_failed", detail)
 
 
 def _held(job: Job) -> dict[str, Any]:

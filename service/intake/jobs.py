@@ -41,9 +41,18 @@ class Job:
     outcome: dict[Place, dict[str, Any]] = field(default_factory=dict)
     claimed: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Keep what an earlier attempt came to: it is not done again, and not forgotten either, whatever comes of this one."""
+        known = {Place(entry.get("kind", "submission"), entry["index"]): entry for entry in self.row["outcome"]}
+        self.outcome = {place: entry for place, entry in known.items() if entry["lead_id"]}
+
     def settle(self, status: str, reason: str | None = None, detail: str | None = None) -> None:
         """Decide what becomes of the delivery as a whole."""
         self.status, self.reason, self.detail = status, reason, detail
+
+    def fail(self, reason: str, detail: str) -> None:
+        """Say that nothing can be made of the delivery now; one that came to something before stays processed."""
+        self.settle("processed" if self.outcome else "dead", reason, detail)
 
     def take(self, meaning: Translation) -> None:
         """Take the parts of a translation in hand, but for those that an earlier attempt has acted upon."""
@@ -53,8 +62,6 @@ class Job:
             meaning.consent_changes,
             meaning.erasures,
         )
-        known = {Place(entry.get("kind", "submission"), entry["index"]): entry for entry in self.row["outcome"]}
-        self.outcome = {place: entry for place, entry in known.items() if entry["lead_id"]}
         for kind, parts in zip(_ORDER, told, strict=True):
             for index, part in enumerate(parts):
                 if Place(kind, index) not in self.outcome:

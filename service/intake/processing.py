@@ -87,7 +87,7 @@ async def bury(
 ) -> None:
     """Write down that deliveries are dead; the reason is stable, the detail is for people."""
     for job in jobs:
-        job.settle("dead", reason, detail)
+        job.fail(reason, detail)
     await _write(connection, jobs, now=now)
 
 
@@ -153,7 +153,7 @@ def understand(job: Job, fetched: Mapping[str, bytes]) -> None:
     try:
         meaning = channel.adapter.translate(request_of(job.row, fetched), channel.config)
     except Refusal as refusal:
-        job.settle("dead", refusal.code, refusal.detail)
+        job.fail(refusal.code, refusal.detail)
         return
     if meaning.ignored is not None:
         job.settle("ignored", "ignored", meaning.ignored)

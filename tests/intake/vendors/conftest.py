@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -12,6 +14,7 @@ from service.core import clock
 from service.settings import Settings
 from service.stats.verify import snapshot
 from tests.channels.deliveries import NOW
+from tests.intake.vendors.standin import StandIn, stand_in
 
 
 @pytest.fixture
@@ -39,3 +42,21 @@ async def nothing_is_amiss(engine: AsyncEngine) -> AsyncIterator[None]:
     yield
     async with snapshot(engine) as connection:
         assert await all_faults(connection) == []
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[StandIn]:
+    async with stand_in() as api:
+        yield api
+
+
+@pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``pass_time(minutes=2)``: later, the clock says so."""
+    gone = [timedelta()]
+
+    def go(**lapse: float) -> None:
+        gone[0] += timedelta(**lapse)
+        monkeypatch.setattr(clock, "now", lambda: NOW + gone[0])
+
+    return go

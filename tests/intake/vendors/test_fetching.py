@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 from prometheus_client import REGISTRY
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.core import clock
-from service.core.database import transaction
-from service.intake import asking, fetch_store, fetching
-from tests.channels.deliveries import NOW, Sample
+from service.intake import asking
+from tests.channels.deliveries import NOW
 from tests.channels.documented import hubspot, linkedin, meta, wecom
-from tests.intake.vendors.door import KEY, Work, deliveries, leads, make_channel, send
-from tests.intake.vendors.standin import Answer, StandIn, stand_in
+from tests.intake.vendors.door import KEY, Work, leads, make_channel, send
+from tests.intake.vendors.ids_only import LEAD, ONE, begin, due_in, notice, only
+from tests.intake.vendors.standin import Answer, StandIn
 
-LEAD = "/123123123123"
 TOKEN = "EAAB-page-token"
 EXPIRED = json.dumps(
     {"error": {"message": "Error validating access token", "type": "OAuthException", "code": 190, "error_subcode": 463}}
 ).encode()
-
-
-def notice(*ids: int) -> Sample:
-    changes = [{"field": "leadgen", "value": {"leadgen_id": one, "created_time": 1440120384}} for one in ids]
-    return meta.sample(json.dumps({"object": "page", "entry": [{"id": 1, "changes": changes}]}).encode())
-
-
-ONE = notice(123123123123)
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[StandIn]:
-    async with stand_in() as api:
-        yield api
-
-
-@pytest.fixture
-def pass_time(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``pass_time(minutes=2)``: later, the clock says so."""
-    gone = [timedelta()]
-
-    def go(**lapse: float) -> None:
-        gone[0] += timedelta(**lapse)
-        monkeypatch.setattr(clock, "now", lambda: NOW + gone[0])
-
-    return go
-
-
-async def only(client: AsyncClient) -> dict[str, Any]:
-    [delivery] = await deliveries(client)
-    return delivery
-
-
-def due_in(delivery: dict[str, Any], now: datetime = NOW) -> timedelta:
-    return datetime.fromisoformat(delivery["due_at"]).astimezone(UTC) - now
-
-
-async def begin(client: AsyncClient, vendor: AsyncClient, worker: Work, api: StandIn, one: Sample = ONE) -> None:
-    await make_channel(client, one, base_url=api.address + "/v23.0")
-    await send(vendor, one)
-    await worker()
 
 
 def counted(result: str) -> float:
@@ -254,83 +207,3 @@ async def test_a_lead_that_is_gone_takes_no_other_with_it(
     await begin(client, vendor, worker, api, notice(123123123123, 99))
     assert (await only(client))["status"] == "processed"
     assert [lead["email"] for lead in await leads(client)] == ["joe@example.com"]
-
-
-async def test_after_fifteen_tries_it_is_given_up_and_can_be_replayed(
-    client: AsyncClient, vendor: AsyncClient, worker: Work, api: StandIn, pass_time: Any
-) -> None:
-    api.tell("/v23.0" + LEAD, Answer(b"{}", 500))
-    await begin(client, vendor, worker, api)
-    waited = timedelta()
-    for _ in range(fetching.TRIES - 1):
-        delivery = await only(client)
-        assert delivery["status"] == "pending_fetch"
-        step = due_in(delivery, clock.now())
-        waited += step
-        pass_time(seconds=step.total_seconds())
-        await worker()
-    delivery = await only(client)
-    assert (delivery["status"], delivery["reason"], delivery["attempts"]) == ("dead", "fetch_failed", 15)
-    assert timedelta(hours=25) < waited < timedelta(hours=39)
-    api.tell("/v23.0" + LEAD, Answer(meta.ANSWER))
-    await client.post(f"/v1/deliveries/{delivery['id']}/replay")
-    await worker()
-    assert (await only(client))["status"] == "processed"
-
-
-def test_pauses_grow_from_a_minute_to_six_hours() -> None:
-    hours = [sum((fetching.pause(tries) for tries in range(1, fetching.TRIES)), timedelta()) for _ in range(50)]
-    assert all(timedelta(hours=25) < one < timedelta(hours=39) for one in hours)
-    assert fetching.pause(40) <= timedelta(hours=6)
-
-
-async def test_what_a_killed_worker_had_in_hand_comes_back(
-    client: AsyncClient, vendor: AsyncClient, worker: Work, api: StandIn, engine: AsyncEngine, pass_time: Any
-) -> None:
-    api.tell("/v23.0" + LEAD, Answer(b"{}", 500), Answer(meta.ANSWER))
-    await begin(client, vendor, worker, api)
-    pass_time(minutes=2)
-    async with transaction(engine) as connection:
-        now = clock.now()
-        held = await fetch_store.claim_due(connection, now=now, lease=now + timedelta(minutes=3), limit=9, share=9)
-    assert len(held) == 1
-    await worker()
-    assert len(api.asked) == 1
-    pass_time(minutes=4)
-    await worker()
-    assert (await only(client))["status"] == "processed"
-
-
-async def test_parallel_workers_ask_once(client: AsyncClient, vendor: AsyncClient, worker: Work, api: StandIn) -> None:
-    ids = range(1, 31)
-    for one in ids:
-        api.tell(f"/v23.0/{one}", Answer(meta.ANSWER.replace(b"joe@", f"joe{one}@".encode())))
-    await make_channel(client, ONE, base_url=api.address + "/v23.0")
-    for one in ids:
-        await send(vendor, notice(one))
-    await asyncio.gather(worker(), worker(), worker())
-    await worker()
-    assert {one["status"] for one in await deliveries(client)} == {"processed"}
-    assert sorted(asked.path for asked in api.asked) == sorted(f"/v23.0/{one}" for one in ids)
-    assert len(await leads(client)) == 30
-
-
-async def test_an_answer_nobody_understands_is_dead(
-    client: AsyncClient, vendor: AsyncClient, worker: Work, api: StandIn
-) -> None:
-    api.tell("/v23.0" + LEAD, Answer(b'{"id":"123123123123"}'))
-    await begin(client, vendor, worker, api)
-    delivery = await only(client)
-    assert (delivery["status"], delivery["reason"]) == ("dead", "malformed_body")
-
-
-async def test_a_delivery_that_is_replayed_while_it_is_fetched_has_one_result(
-    client: AsyncClient, vendor: AsyncClient, worker: Work, api: StandIn, engine: AsyncEngine
-) -> None:
-    api.tell("/v23.0" + LEAD, Answer(b"{}", 500), Answer(meta.ANSWER))
-    await begin(client, vendor, worker, api)
-    await client.post("/v1/deliveries/replay", json={"status": "pending_fetch"})
-    await worker()
-    assert (await only(client))["status"] == "processed"
-    async with engine.connect() as connection:
-        assert (await connection.execute(text("SELECT count(*) FROM touchpoints"))).scalar_one() == 1
