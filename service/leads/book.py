@@ -44,7 +44,10 @@ class Entry:
 
 
 class Book:
-    """The leads a transaction works on. ``now`` is the transaction's one reading of the clock, ``actor`` who it acts for."""
+    """The leads a transaction works on. ``actor`` is who it acts for.
+
+    ``now`` is the transaction's one reading of the clock, or the last change of a lead in the book if that was later.
+    """
 
     def __init__(self, connection: AsyncConnection, *, now: datetime, actor: str) -> None:
         self.connection = connection
@@ -64,6 +67,8 @@ class Book:
         if missing:
             for row, journey in await store.lock_leads(self.connection, missing):
                 self.entries[row["id"]] = Entry(row, life_of(row, journey), is_new=False)
+                # Whoever wrote to the lead while we waited for its lock read the clock after us: what is recorded later must say so.
+                self.now = max(self.now, row["updated_at"])
 
     async def take_one(self, lead_id: UUID) -> Entry:
         """Lock one lead that is to be changed; raises `LeadNotFound`, `LeadErased` or `LeadMerged`."""

@@ -36,6 +36,8 @@ async def correct_lead(
     kept = old[: body.from_sequence - 1]
     if not kept and not steps:
         raise Invalid("/transitions", "a ledger cannot be empty: it starts with acquire")
+    if len(kept) == len(old) and not steps:
+        raise Invalid("/transitions", f"nothing would change: the ledger has {len(old)} transitions")
     tail = _continued(kept, steps, old, entry.row)
     new = replay([*map(step_of, kept), *tail], now=writer.now, kept=len(kept))
     correction_id = await book.correct(entry, old=old, new=new, from_sequence=body.from_sequence, reason=body.reason)

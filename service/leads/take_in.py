@@ -13,8 +13,6 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Unavailable
 from service.core.ids import new_id
@@ -64,25 +62,13 @@ class _Plan:
     conflicts: dict[Identity, UUID] = field(default_factory=dict)
 
 
-async def take_in(
-    connection: AsyncConnection, cleaned: Sequence[Cleaned], *, now: datetime, via: Via, actor: str
-) -> list[TakenIn]:
-    """Create or match a lead for each cleaned submission; the results come in the order given.
-
-    A submission that cannot be taken in is ``refused`` with its error and spoils no other. Runs in the caller's transaction.
-    """
-    book = Book(connection, now=now, actor=actor)
-    taken = await take_into(book, cleaned, via=via)
-    await book.flush()
-    return taken
-
-
 async def take_into(
     book: Book, cleaned: Sequence[Cleaned], *, via: Via, along: Collection[Identity] = ()
 ) -> list[TakenIn]:
-    """Do the same into a book that the caller goes on with and flushes.
+    """Create or match a lead for each cleaned submission, in a book that the caller flushes; the results come in the order given.
 
-    The leads that ``along`` identifies are taken into the book together with the matched ones: locked at once, in one order.
+    A submission that cannot be taken in is ``refused`` with its error and spoils no other. The leads that ``along`` identifies are
+    taken into the book together with the matched ones: locked at once, in one order.
     """
     plans = [_plan_for(one) for one in cleaned]
     await _settle_identities(book, plans)
@@ -289,9 +275,11 @@ def _follow_verdict(book: Book, entry: Entry, cleaned: Cleaned) -> None:
     stage, verdict = entry.life.stage, entry.row["verdict"]
     if stage not in {Stage.ACQUIRED, Stage.REACTIVATED}:
         return
-    at = entry.life.stage_entered_at
     if cleaned.submission.test:
         return
+    # A lead may have waited in its stage until this submission settled the matter: that is when it was cleaned.
+    told, entered = cleaned.submission.occurred_at or book.now, entry.life.stage_entered_at
+    at = max(told, entered) if entered else told
     if verdict == "valid":
         book.move(entry, Step(event=Event.CLEAN, occurred_at=at))
     elif verdict == "invalid":

@@ -113,6 +113,17 @@ async def test_a_doubtful_lead_waits_for_a_person(client: AsyncClient, deliver: 
     assert lead["attributes"]["raw_email"] == "not an address"
 
 
+async def test_a_doubtful_lead_is_cleaned_when_the_doubt_ends(
+    client: AsyncClient, deliver: Deliver, worker: Work
+) -> None:
+    await settled(client, worker, await deliver({"phone": "+4930901820", "email": "not an address"}))
+    sent = await deliver({"phone": "+4930901820", "email": "ada@example.com"})
+    lead = await lead_of(client, (await settled(client, worker, sent))[0])
+    assert (lead["stage"], lead["verdict"]) == ("cleaned", "valid")
+    last = (await touchpoints(client, lead["id"]))[-1]
+    assert lead["acquired_at"] < lead["stage_entered_at"] == last["occurred_at"]
+
+
 async def test_a_channel_may_leave_cleaning_to_people(client: AsyncClient, deliver: Deliver, worker: Work) -> None:
     await client.patch("/v1/channels/web", json={"policy": {"auto_clean": False}})
     [delivery] = await settled(client, worker, await deliver({"email": "ada@example.com"}))

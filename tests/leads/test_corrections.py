@@ -194,6 +194,7 @@ ILLEGAL = [
     ((3, step("qualify", 4), step("win", 5, amount=3, currency="euro")), "/transitions/1/currency", 422),
     ((1, step("clean", 5)), "/transitions/0", 422),
     ((1,), "/transitions", 422),
+    ((5,), "/transitions", 422),
     ((2, step("acquire", 5)), "/transitions/0", 422),
     ((6, step("repurchase", 12)), "/from_sequence", 422),
     ((0,), "/from_sequence", 422),

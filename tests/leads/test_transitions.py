@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.core.database import transaction
+from service.leads.book import Book
+from service.lifecycle.ledger import Step
 from service.lifecycle.machine import MOVES, Event
 from service.lifecycle.stages import Stage
 
@@ -227,6 +232,16 @@ async def test_of_sixteen_who_win_it_one_does(client: AsyncClient, ada, walk, mo
         if answer.status_code == 409:
             assert answer.json()["allowed"] == ["repurchase", "churn"]
     assert await faults() == []
+
+
+async def test_what_is_recorded_later_says_so(engine: AsyncEngine, ada):
+    """The clock is read before the lock on the lead is there; somebody else may write to it in between."""
+    async with transaction(engine) as connection:
+        book = Book(connection, now=datetime.fromisoformat(ada["updated_at"]) - timedelta(seconds=1), actor="test")
+        entry = await book.take_one(UUID(ada["id"]))
+        row = book.move(entry, Step(event=Event.CLEAN))
+        await book.flush()
+    assert row["recorded_at"] == datetime.fromisoformat(ada["updated_at"])
 
 
 async def test_if_match_lets_one_through(ada, move, faults):
