@@ -51,11 +51,8 @@ async def _all_of(
     read: Callable[[AsyncConnection, UUID], Awaitable[list[dict[str, Any]]]],
     show: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> dict[str, Any]:
-    rows = await read(connection, lead_id)
-    if not rows:
-        # Every lead has journeys, touchpoints and a ledger: none at all means there may be no such lead.
-        await find_lead(connection, lead_id)
-    return {"data": [show(row) for row in rows], "next_cursor": None}
+    await find_lead(connection, lead_id)
+    return {"data": [show(row) for row in await read(connection, lead_id)], "next_cursor": None}
 
 
 async def read_ledger(
@@ -80,7 +77,7 @@ async def read_touchpoints(connection: AsyncConnection, lead_id: UUID) -> dict[s
 
 
 async def read_activities(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
-    """Return what a lead did; unlike the other lists it may be empty."""
+    """Return what a lead did."""
     return await _all_of(connection, lead_id, store.read_activities, activity_out)
 
 

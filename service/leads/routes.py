@@ -36,7 +36,13 @@ async def _writer(caller: Editor, precondition: IfMatch) -> Writer:
     return Writer(actor=f"key:{caller.name}", now=now(), precondition=precondition)
 
 
+async def _author(caller: Editor) -> Writer:
+    return Writer(actor=f"key:{caller.name}", now=now())
+
+
 By = Annotated[Writer, Depends(_writer)]
+OfNoVersion = Annotated[Writer, Depends(_author)]
+"""For what may change several leads, or none yet: there is no one version that `If-Match` could name."""
 
 
 def _lead(lead: dict[str, Any], *, status: int = 200) -> Response:
@@ -56,7 +62,7 @@ def _lead(lead: dict[str, Any], *, status: int = 200) -> Response:
         200: {"model": LeadTakenOut, "description": "Matched: a touchpoint was added, what was missing was filled in"}
     },
 )
-async def create_lead(body: LeadCreate, connection: Connection, by: By) -> Response:
+async def create_lead(body: LeadCreate, connection: Connection, by: OfNoVersion) -> Response:
     """Match by external id, e-mail or phone; nothing that is known of a matched lead is overwritten."""
     outcome = (await operations.create_leads(connection, [body], by))[0]
     if isinstance(outcome, Exception):
@@ -71,7 +77,7 @@ async def create_lead(body: LeadCreate, connection: Connection, by: By) -> Respo
     response_model=LeadBatchOut,
     openapi_extra=batches.body_schema(LeadCreate),
 )
-async def create_leads(request: Request, connection: Connection, by: By) -> Response:
+async def create_leads(request: Request, connection: Connection, by: OfNoVersion) -> Response:
     """Each item has its own outcome, in the order sent; a bad item spoils no other."""
     checked = batches.validated(LeadCreate, await batches.items_of(request))
     outcomes = await operations.create_leads(connection, [item for item in checked if isinstance(item, LeadCreate)], by)
@@ -130,7 +136,7 @@ async def move_lead(
     response_model=TransitionBatchOut,
     openapi_extra=batches.body_schema(TransitionItem),
 )
-async def move_leads(request: Request, connection: Connection, by: By) -> Response:
+async def move_leads(request: Request, connection: Connection, by: OfNoVersion) -> Response:
     """Each item names its lead by `lead_id` or `external_id`, and has its own outcome, in the order sent."""
     checked = batches.validated(TransitionItem, await batches.items_of(request))
     outcomes = await operations.move_leads(

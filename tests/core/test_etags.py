@@ -6,7 +6,7 @@ import pytest
 from httpx import AsyncClient
 
 from service.core.errors import Invalid
-from service.core.http.etags import PreconditionFailed, check_if_match, none_match_fails
+from service.core.http.etags import PreconditionFailed, if_match, none_match_fails
 
 
 @pytest.fixture
@@ -26,29 +26,29 @@ async def test_it_works(api: AsyncClient, note):
 
 @pytest.mark.parametrize("header", ['"7"', '"1", "7"', '"1","7" , "9"', "*", " * ", 'W/"1", "7"', ', "7",', None])
 def test_if_match_holds(header):
-    check_if_match(header, 7)
+    if_match(header).check(7)
 
 
 @pytest.mark.parametrize("header", ['"1"', 'W/"7"', '"77"', '"1", "2"', '""', '"7 "'[:2] + '1"'])
 def test_if_match_fails(header):
     with pytest.raises(PreconditionFailed):
-        check_if_match(header, 7)
+        if_match(header).check(7)
 
 
 @pytest.mark.parametrize("header", ["7", '"7', '7"', "'7'", '"7" "8"', '*, "7"', "", "W/7", '"7";q=1', ","])
 def test_if_match_malformed(header):
     with pytest.raises(Invalid) as refusal:
-        check_if_match(header, 7)
+        if_match(header).check(7)
     assert refusal.value.extra["errors"][0]["pointer"] == "header:If-Match"
 
 
 def test_a_long_list_is_read_quickly():
     with pytest.raises(PreconditionFailed):
-        check_if_match(", ".join(['"1"'] * 5000), 7)
+        if_match(", ".join(['"1"'] * 5000)).check(7)
     with pytest.raises(Invalid):
-        check_if_match(",".join([" "] * 20_000) + "x", 7)
+        if_match(",".join([" "] * 20_000) + "x").check(7)
     with pytest.raises(Invalid):
-        check_if_match('"1"' + " , " * 5000 + "x", 7)
+        if_match('"1"' + " , " * 5000 + "x").check(7)
 
 
 async def test_a_malformed_if_match_changes_nothing(api: AsyncClient, note):

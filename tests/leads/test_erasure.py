@@ -92,9 +92,12 @@ async def test_an_erased_lead_answers_410_and_takes_nothing_any_more(client: Asy
         await client.get(address),
         await client.patch(address, json={"job_title": "CTO"}),
         await client.post(f"{address}/transitions", json={"event": "clean"}),
-        await client.get(f"{address}/allowed-events"),
+        *[
+            await client.get(f"{address}/{what}")
+            for what in ("allowed-events", "transitions", "journeys", "touchpoints", "activities", "timeline")
+        ],
     ]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(410, "lead_erased")] * 4
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(410, "lead_erased")] * 9
     assert (await client.get("/v1/leads")).json()["data"] == []
     again = await client.post("/v1/leads", json=PERSON)
     assert again.status_code == 201

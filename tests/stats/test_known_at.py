@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -71,6 +72,19 @@ async def test_a_past_answer_outlives_a_correction(engine: AsyncEngine, world) -
             if len(answer["groups"]) < 5:
                 await check_addresses(connection, answer)
                 await check_addresses(connection, now_known)
+
+
+async def test_a_trend_begins_where_it_was_believed_to_begin(client: AsyncClient) -> None:
+    body = {"email": "ada@example.com", "occurred_at": "2026-01-10T00:00:00Z"}
+    lead = (await client.post("/v1/leads", json=body)).json()
+    before = datetime.now(UTC).isoformat()
+    tail = [{"event": "acquire", "occurred_at": "2026-03-10T00:00:00Z"}]
+    corrected = {"from_sequence": 1, "transitions": tail, "reason": "a typo"}
+    assert (await client.post(f"/v1/leads/{lead['id']}/corrections", json=corrected)).status_code == 201
+    for mode in ("cohort", "period"):
+        question = {"mode": mode, "interval": "month", "known_at": before}
+        [first, *_] = (await client.get("/v1/stats/trend", params=question)).json()["totals"]["buckets"]
+        assert (first["from"][:7], first["counts"]["acquired"]) == ("2026-01", 1)
 
 
 async def test_what_is_known_now_is_the_present_answer(engine: AsyncEngine, world) -> None:

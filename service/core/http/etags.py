@@ -71,11 +71,6 @@ def _listed(header: str) -> list[tuple[str | None, str]]:
     return tags
 
 
-def check_if_match(header: str | None, version: int) -> None:
-    """Raise `PreconditionFailed` when an ``If-Match`` header does not allow a version, `Invalid` when it is malformed."""
-    if_match(header).check(version)
-
-
 def none_match_fails(header: str | None, etag: str) -> bool:
     """Tell whether ``If-None-Match`` names this ETag (weak and strong forms alike), so that 304 is the answer."""
     if header is None:

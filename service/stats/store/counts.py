@@ -35,6 +35,7 @@ from service.stats.funnel import CellCount, MoveCount
 from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
+from service.stats.store.ledger import leads
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
 
 _ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
@@ -67,7 +68,14 @@ async def move_counts(
 
 
 async def first_bucket(connection: AsyncConnection, question: Question) -> datetime | None:
-    """Return the first quarter hour in which a journey started (cohort mode) or a lead moved; None while nothing did."""
+    """Return the beginning: no journey started (cohort mode) and no lead moved before it; None while nothing did."""
+    if question.known_at is not None:
+        # What was corrected since may have begun earlier than anything that holds today.
+        move = sources.moves(known=True)
+        counted = move.join(leads, leads.c.id == move.c.lead_id)
+        first = select(func.min(move.c.occurred_at)).select_from(counted).where(~leads.c.test)
+        known: datetime | None = (await connection.execute(first, {"known_at": question.known_at})).scalar_one()
+        return known
     rollup, deltas = (cohort_rollup, cohort_deltas) if question.mode == "cohort" else (flow_rollup, flow_deltas)
     folded = select(func.min(rollup.c.bucket)).where(rollup.c.grain == 0).scalar_subquery()
     unfolded = select(func.min(deltas.c.bucket)).scalar_subquery()
