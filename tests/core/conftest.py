@@ -164,6 +164,8 @@ async def bug() -> None:
 @pytest.fixture(autouse=True)
 def plain_logs() -> Iterator[None]:
     """Log lines as in production; structlog's own default prints the variables of every frame of a traceback."""
+    # Another test's application may have left a factory of loggers that take bytes.
+    structlog.reset_defaults()
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
