@@ -15,8 +15,9 @@ from service.leads.operations import Writer
 from service.leads.present import lead_out
 from service.leads.schemas import CorrectionCreate
 from service.leads.steps import completed, steps_from
+from service.lifecycle.errors import LedgerInvalid
 from service.lifecycle.ledger import Step, replay, step_of
-from service.lifecycle.machine import STARTS_JOURNEY
+from service.lifecycle.machine import NEEDS, STARTS_JOURNEY, Event
 
 
 async def correct_lead(
@@ -40,6 +41,7 @@ async def correct_lead(
         raise Invalid("/transitions", f"nothing would change: the ledger has {len(old)} transitions")
     tail = _continued(kept, steps, old, entry.row)
     new = replay([*map(step_of, kept), *tail], now=writer.now, kept=len(kept))
+    _refuse_new_cleaning(tail, old[len(kept) :], entry.row, first=len(kept) + 1)
     correction_id = await book.correct(entry, old=old, new=new, from_sequence=body.from_sequence, reason=body.reason)
     if not tail:
         book.announce(entry, "lead.updated", {"changed": ["stage"], "correction_id": correction_id}, at=writer.now)
@@ -62,3 +64,21 @@ def _continued(
         journey += step.event in STARTS_JOURNEY
         tail.append(completed(step, row, source=sources.get(journey), place=f"/transitions/{index}"))
     return tail
+
+
+def _refuse_new_cleaning(
+    tail: Sequence[Step], superseded: Sequence[Mapping[str, Any]], row: Mapping[str, Any], *, first: int
+) -> None:
+    """Refuse to clean a lead whose data are unusable by correcting it; what the ledger had was legal when it was recorded."""
+    if row["verdict"] != "invalid":
+        return
+    had = sum(one["event"] == Event.CLEAN for one in superseded)
+    cleanings = [index for index, step in enumerate(tail) if step.event == Event.CLEAN]
+    for index in cleanings[had:]:
+        detail = f"clean needs {NEEDS['usable_contact'].detail}"
+        raise LedgerInvalid(
+            f"step {first + index}: {detail}",
+            index=index,
+            sequence=first + index,
+            errors=[{"pointer": f"/transitions/{index}", "detail": detail}],
+        )

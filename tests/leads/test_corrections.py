@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
 
 MARCH = "2026-03-{:02}T08:00:00Z"
 
@@ -265,3 +266,16 @@ async def test_a_win_that_never_was_takes_its_amount_along(client: AsyncClient):
         f"{address}/corrections", json={"from_sequence": 2, "transitions": [], "reason": "never signed"}
     )
     assert (voided.json()["lead"]["stage"], voided.json()["lead"]["amount"]) == ("acquired", None)
+
+
+async def test_a_correction_cleans_no_unusable_lead_that_was_not_clean(engine, ada, walk, correct, faults):
+    await walk(ada, ("clean", {"occurred_at": on(2)}))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE leads SET verdict = 'invalid'"))
+    twice = [step("clean", 3), step("churn", 4, reason="price"), step("reactivate", 5), step("clean", 6)]
+    refused = await correct(ada, 2, *twice)
+    assert (refused.status_code, refused.json()["code"]) == (422, "ledger_invalid")
+    assert refused.json()["errors"][0]["pointer"] == "/transitions/3"
+    assert (await correct(ada, 2, *twice[:3])).status_code == 201
+    assert (await correct(ada, 5, step("clean", 6))).status_code == 422
+    assert await faults() == []
