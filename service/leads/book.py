@@ -200,7 +200,7 @@ class Book:
             }
         )
         entry.counted_as = {number: cohort_key(journey) for number, journey in before.items()}
-        self._uncount(entry, [row for row in old if row["sequence"] >= from_sequence], before)
+        self._count_moves(entry, [row for row in old if row["sequence"] >= from_sequence], before, times=-1)
         if any(row["amount"] is not None for row in old[from_sequence - 1 :]):
             # What the superseded rows said of money is no longer so; what is left of the ledger decides.
             kept = next((one.step for one in reversed(new.transitions) if one.step.amount is not None), None)
@@ -208,13 +208,32 @@ class Book:
         self._rewrite(entry, new, from_sequence, correction_id)
         return correction_id
 
-    def _uncount(self, entry: Entry, gone: Iterable[Mapping[str, Any]], journeys: Mapping[int, Journey]) -> None:
+    async def end_test(self, entry: Entry) -> None:
+        """Count a lead that was a test until now, with all its journeys and moves; whoever calls announces it."""
+        reasons = [reason for reason in entry.row["verdict_reasons"] if reason != "test"]
+        entry.row |= {"test": False, "verdict_reasons": reasons}
+        known, ledger = {}, list[Mapping[str, Any]]()
+        if not entry.is_new:
+            known = {row["number"]: journey_of(row) for row in await store.read_journeys(self.connection, entry.id)}
+            ledger += await store.read_ledger(self.connection, entry.id)
+        ledger += [row for row in self._rows["transitions"] if row["lead_id"] == entry.id]
+        # The book's own journeys are further than the stored ones, and still move.
+        known |= {number: journey for (lead_id, number), (_, journey) in self._journeys.items() if lead_id == entry.id}
+        if entry.life.journey:
+            known[entry.life.journey.number] = entry.life.journey
+        self._journeys |= {(entry.id, number): (entry, journey) for number, journey in known.items()}
+        entry.counted_as.clear()
+        self._count_moves(entry, ledger, known)
+
+    def _count_moves(
+        self, entry: Entry, moves: Iterable[Mapping[str, Any]], journeys: Mapping[int, Journey], *, times: int = 1
+    ) -> None:
         if entry.row["test"]:
             return
-        for row in gone:
+        for row in moves:
             entered = journeys[row["journey"]]
             left = None if row["from_stage"] is None else journeys.get(_number_before(row), entered)
-            self._deltas.count_move(row, left=left, entered=entered, times=-1)
+            self._deltas.count_move(row, left=left, entered=entered, times=times)
 
     def _rewrite(self, entry: Entry, new: Replayed, from_sequence: int, correction_id: UUID) -> None:
         journeys = {journey.number: journey for journey in new.journeys}
@@ -230,10 +249,7 @@ class Book:
             self._rows["transitions"].append(row)
             if row["amount"] is not None:
                 entry.row |= {"amount": row["amount"], "currency": row["currency"]}
-            if not entry.row["test"]:
-                entered = journeys[row["journey"]]
-                left = None if row["from_stage"] is None else journeys.get(_number_before(row), entered)
-                self._deltas.count_move(row, left=left, entered=entered)
+            self._count_moves(entry, [row], journeys)
             data = {"transition": transition_out(row), "correction_id": correction_id}
             self.announce(entry, "lead.stage_changed", data, at=row["occurred_at"], transition_id=row["id"])
 

@@ -60,6 +60,9 @@ class _Plan:
     is_new: bool = False
     matched_by: list[Identity] = field(default_factory=list)
     conflicts: dict[Identity, UUID] = field(default_factory=dict)
+    # A real submission of a lead that was a test, and a test of a lead that is real.
+    ends_test: bool = False
+    is_mere_test: bool = False
 
 
 async def take_into(
@@ -79,9 +82,33 @@ async def take_into(
         book, {identity: plan.lead_id for plan in matched for identity in plan.matched_by if plan.lead_id}
     )
     versions = await Versions.known(book, [plan.version_of for plan in matched if plan.version_of])
-    taken = [_carry_out(book, plan, versions, via=via) for plan in plans]
+    taken = []
+    for plan in plans:
+        await _tell_tests(book, plan)
+        taken.append(_carry_out(book, plan, versions, via=via))
+    await _let_go(book, plans)
     await versions.remember(book)
     return taken
+
+
+async def _tell_tests(book: Book, plan: _Plan) -> None:
+    """Keep tests and real people apart: a real submission makes its lead real, a test leaves a real lead as it is."""
+    entry = book.entries.get(plan.lead_id) if plan.lead_id else None
+    if entry is None:
+        return
+    plan.is_mere_test = plan.cleaned.submission.test and not entry.row["test"]
+    plan.ends_test = entry.row["test"] and not plan.cleaned.submission.test
+    if plan.ends_test:
+        await book.end_test(entry)
+
+
+async def _let_go(book: Book, plans: Sequence[_Plan]) -> None:
+    """Release the identities that nothing but a test claimed for a real lead."""
+    used = {identity for plan in plans if not plan.is_mere_test for identity in plan.identities}
+    for plan in plans:
+        if plan.is_mere_test and plan.lead_id:
+            brought = set(plan.identities) - used - set(plan.matched_by) - plan.conflicts.keys()
+            await identity_store.release_identities(book.connection, plan.lead_id, sorted(brought))
 
 
 def _plan_for(cleaned: Cleaned) -> _Plan:
@@ -152,7 +179,7 @@ def _carry_out(book: Book, plan: _Plan, versions: Versions, *, via: Via) -> Take
             entry = _create(book, plan.cleaned, plan.lead_id or new_id(), via)
         else:
             entry = _matched_entry(book, plan)
-            if plan.version_of in plan.matched_by:
+            if plan.version_of in plan.matched_by and not plan.is_mere_test:
                 result = _revise(book, entry, plan, versions)
             else:
                 _attach(book, entry, plan, via)
@@ -229,7 +256,9 @@ def touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[s
 def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
     one = plan.cleaned.submission
     at = one.occurred_at or book.now
-    changed = ["touchpoints", *fill_blanks(entry.row, plan.cleaned, plan.conflicts)]
+    changed = ["touchpoints", *(["test"] if plan.ends_test else [])]
+    if not plan.is_mere_test:
+        changed += fill_blanks(entry.row, plan.cleaned, plan.conflicts)
     matched_by = sorted({identity.matched_by for identity in plan.matched_by})
     entry.life.verdict = entry.row["verdict"]
     _reactivate(book, entry, one, at)
@@ -247,6 +276,7 @@ def _revise(book: Book, entry: Entry, plan: _Plan, versions: Versions) -> _Resul
         changed = revise(entry.row, plan.cleaned, plan.conflicts, at=at)
     else:
         changed = fill_blanks(entry.row, plan.cleaned, plan.conflicts)
+    changed += ["test"] if plan.ends_test else []
     entry.life.verdict = entry.row["verdict"]
     if was_invalid and entry.row["verdict"] == "valid" and _is_disqualified(entry):
         _reactivate(book, entry, one, at)
