@@ -241,7 +241,9 @@ class Book:
             if number not in journeys and not entry.row["test"]:
                 self._deltas.count_journey(key, -1)
         entry.life = new.life
-        entry.row |= _projection(new.life) | {"acquired_at": new.transitions[0].occurred_at}
+        first = new.transitions[0]
+        came_from = {"channel": first.step.channel, "campaign": first.step.campaign}
+        entry.row |= _projection(new.life) | came_from | {"acquired_at": first.occurred_at}
         for journey in new.journeys:
             self._journeys[entry.id, journey.number] = (entry, journey)
         for transition in new.transitions[from_sequence - 1 :]:

@@ -142,6 +142,10 @@ async def test_the_very_first_step_can_be_corrected(client: AsyncClient, late, c
     lead = answer.json()["lead"]
     assert (lead["acquired_at"], lead["stage"]) == (on(3), "won")
     assert (await rows(late, "journeys"))[0]["channel"] == "fair"
+    assert (lead["channel"], lead["campaign"]) == ("fair", None)
+    assert [one["channel"] for one in await rows(late, "touchpoints")] == ["web"]
+    listed = (await client.get("/v1/leads?channel=fair")).json()["data"]
+    assert [one["id"] for one in listed] == [late["id"]]
     assert (await reached(channel="fair"))["won"] == 1
     assert (await reached(channel="web"))["acquired"] == 0
     assert await faults() == []
