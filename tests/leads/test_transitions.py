@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.core.database import transaction
 from service.leads.book import Book
 from service.lifecycle.ledger import Step
-from service.lifecycle.machine import MOVES, Event
+from service.lifecycle.machine import MOVES, TAKES_REASON, Event
 from service.lifecycle.stages import Stage
 
 ROUTES = {
@@ -26,6 +26,10 @@ ROUTES = {
     "churned": ("churn",),
     "reactivated": ("churn", "reactivate"),
 }
+
+
+def why(event: str) -> dict[str, str]:
+    return {"reason": "price"} if event in TAKES_REASON else {}
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ async def test_every_event_from_every_stage(client: AsyncClient, ada, walk, move
         event: arrow.is_skip for event, arrow in legal.items()
     }
     for event in set(Event) - direct:
-        answer = await move(lead, event, reason="price")
+        answer = await move(lead, event, **why(event))
         problem = answer.json()
         assert (answer.status_code, problem["code"], problem["stage"]) == (409, "transition_refused", stage)
         assert problem["event"] == event
@@ -70,7 +74,7 @@ async def test_every_event_from_every_stage(client: AsyncClient, ada, walk, move
     assert len(await events(ada)) == told
     for event, arrow in legal.items():
         address = f"/v1/leads/{ada['id']}/transitions?dry_run=true"
-        body = {"event": event, "reason": "price", "allow_skip": arrow.is_skip}
+        body = {"event": event, "allow_skip": arrow.is_skip, **why(event)}
         answer = await client.post(address, json=body)
         assert (answer.status_code, answer.json()["transition"]["to_stage"]) == (200, arrow.target)
 
@@ -247,7 +251,7 @@ async def test_what_is_recorded_later_says_so(engine: AsyncEngine, ada):
 async def test_if_match_lets_one_through(ada, move, faults):
     answers = await asyncio.gather(
         *(
-            move(ada, event, headers={"If-Match": '"1"'}, reason="price", allow_skip=True)
+            move(ada, event, headers={"If-Match": '"1"'}, allow_skip=True, **why(event))
             for event in ("clean", "churn", "win", "nurture")
         )
     )
@@ -289,6 +293,8 @@ FAULTS = [
     ({"event": "clean", "occurred_at": 1e300}, "/occurred_at"),
     ({"event": "clean", "channel": "fair"}, "/channel"),
     ({"event": "clean", "campaign": "spring"}, "/campaign"),
+    ({"event": "clean", "currency": "EUR"}, "/currency"),
+    ({"event": "clean", "reason": "price"}, "/reason"),
 ]
 
 
