@@ -90,10 +90,16 @@ class Book:
         self._record(entry, transition, left=None)
         return entry
 
-    def move(self, entry: Entry, step: Step) -> dict[str, Any]:
-        """Move a lead by one step and return the ledger's new row; raises a `LifecycleError` and changes nothing if that is not legal."""
+    def move(self, entry: Entry, step: Step, *, touchpoint: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Move a lead by one step and return the ledger's new row; raises a `LifecycleError` and changes nothing if that is not legal.
+
+        ``touchpoint`` is what moved it, without a time: it happens with the move, and the move's event knows of it.
+        """
         left = entry.life.journey
-        return self._record(entry, advance(entry.life, step, now=self.now), left=left)
+        transition = advance(entry.life, step, now=self.now)
+        if touchpoint is not None:
+            self.touch(entry, touchpoint | {"occurred_at": transition.occurred_at})
+        return self._record(entry, transition, left=left)
 
     def _record(self, entry: Entry, transition: Transition, *, left: Journey | None) -> dict[str, Any]:
         journey = entry.life.journey

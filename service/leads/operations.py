@@ -21,8 +21,9 @@ from service.leads.errors import IdentityTaken, LeadNotFound
 from service.leads.identities import Identity, identities_of
 from service.leads.owning import insist_on_ownership
 from service.leads.present import lead_out, transition_out, trial_out
+from service.leads.reason_codes import categories_of
 from service.leads.schemas import LeadCreate, LeadPatch, LeadUpsert, TransitionCreate, TransitionItem
-from service.leads.steps import completed, step_from
+from service.leads.steps import completed, step_from, step_with
 from service.leads.take_in import TakenIn, take_into
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import advance, allowed
@@ -178,40 +179,37 @@ async def move_lead(
     book = Book(connection, now=writer.now, actor=writer.actor)
     entry = await book.take_one(lead_id)
     writer.precondition.check(entry.row["version"])
-    row = book.move(entry, completed(step, entry.row))
-    _touch_if_new_journey(book, entry, row, body)
+    row = book.move(entry, completed(step, entry.row), touchpoint=_touchpoint_in(body))
     await book.flush()
     return transition_out(row) | {"lead": lead_out(entry.row)}
 
 
-def _touch_if_new_journey(book: Book, entry: Entry, row: Mapping[str, Any], body: TransitionCreate) -> None:
-    if body.channel is not None and row["channel"] is not None:
-        touchpoint: dict[str, Any] = {
-            "channel": body.channel,
-            "campaign": body.campaign,
-            "utm": {},
-            "via": "transition",
-        }
-        book.touch(entry, touchpoint | {"matched_by": [], "delivery_id": None, "occurred_at": row["occurred_at"]})
+def _touchpoint_in(body: TransitionCreate) -> dict[str, Any] | None:
+    """Return the touchpoint that starts a journey, if the request names its channel."""
+    if body.channel is None:
+        return None
+    source: dict[str, Any] = {"channel": body.channel, "campaign": body.campaign, "utm": {}}
+    return source | {"via": "transition", "matched_by": [], "delivery_id": None}
 
 
 async def move_leads(
     connection: AsyncConnection, items: Sequence[TransitionItem], writer: Writer
 ) -> list[dict[str, Any] | Exception]:
     """Move many leads, in the order given; each item's transition, or its error alone."""
-    found = await _named_leads(connection, items)
+    found, owned = await _named_leads(connection, items)
+    categories = await categories_of(connection, {item.reason for item in items if item.reason is not None})
     book = Book(connection, now=writer.now, actor=writer.actor)
     await book.take({lead_id for lead_id in found if lead_id is not None})
+    await insist_on_ownership(book, owned)
     results: list[dict[str, Any] | Exception] = []
     for item, lead_id in zip(items, found, strict=True):
         try:
-            step = await step_from(connection, item)
+            step = step_with(categories, item)
             entry = book.entries.get(lead_id) if lead_id else None
             if entry is None:
                 raise LeadNotFound("there is no such lead")
             refuse_gone(entry.row)
-            row = book.move(entry, completed(step, entry.row))
-            _touch_if_new_journey(book, entry, row, item)
+            row = book.move(entry, completed(step, entry.row), touchpoint=_touchpoint_in(item))
             results.append(transition_out(row))
         except (ServiceError, LifecycleError) as fault:
             results.append(fault)
@@ -219,12 +217,16 @@ async def move_leads(
     return results
 
 
-async def _named_leads(connection: AsyncConnection, items: Sequence[TransitionItem]) -> list[UUID | None]:
+async def _named_leads(
+    connection: AsyncConnection, items: Sequence[TransitionItem]
+) -> tuple[list[UUID | None], dict[Identity, UUID]]:
+    """Return the lead that each item names, or None, and the owners of the external ids among them."""
     named = [_identity_of(item) for item in items]
     owned = await identity_store.owners(connection, [identity for identity in named if identity]) if any(named) else {}
-    return [
+    leads = [
         item.lead_id or (owned.get(identity) if identity else None) for item, identity in zip(items, named, strict=True)
     ]
+    return leads, owned
 
 
 def _identity_of(item: TransitionItem) -> Identity | None:

@@ -30,12 +30,13 @@ async def steps_from(
     """
     categories = await categories_of(connection, {body.reason for body in bodies if body.reason is not None})
     return [
-        _step(body, categories, place="" if within is None else f"{within}/{index}")
+        step_with(categories, body, place="" if within is None else f"{within}/{index}")
         for index, body in enumerate(bodies)
     ]
 
 
-def _step(body: TransitionCreate, categories: Mapping[str, str], *, place: str) -> Step:
+def step_with(categories: Mapping[str, str], body: TransitionCreate, *, place: str = "") -> Step:
+    """Return a request body as a step, given the categories of the known reason codes; raises as `steps_from`, naming ``place``."""
     if body.reason is not None and body.reason not in categories:
         raise UnknownReason(
             f"there is no reason code {body.reason!r}; GET /v1/lifecycle lists them",

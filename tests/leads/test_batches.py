@@ -6,6 +6,9 @@ import json
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
+
+from service.leads.book import Book
 
 GOOD = {"email": "ada@example.com", "channel": "web"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -157,3 +160,21 @@ async def test_the_same_batch_with_the_same_key_happens_once(client: AsyncClient
     again = await client.post("/v1/leads/batch", json=[GOOD, {}], headers=headers)
     assert again.content == first.content
     assert again.headers["Idempotency-Replayed"] == "true"
+
+
+async def test_an_external_id_that_moves_while_a_batch_waits_moves_the_wrong_lead_never(
+    client: AsyncClient, engine, create, monkeypatch
+):
+    ada = await create(external_ids={"crm": "1"}, email="ada@example.com")
+    take = Book.take
+
+    async def slow(book: Book, ids) -> None:
+        async with engine.begin() as other:
+            await other.execute(text("DELETE FROM identities WHERE kind = 'external:crm'"))
+            await other.execute(text("UPDATE leads SET external_ids = '{}'"))
+        await take(book, ids)
+
+    monkeypatch.setattr(Book, "take", slow)
+    answer = await client.post("/v1/transitions/batch", json=[{"external_id": "crm:1", "event": "clean"}])
+    assert answer.status_code == 503
+    assert (await client.get(f"/v1/leads/{ada['id']}")).json()["stage"] == "acquired"

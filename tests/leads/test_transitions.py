@@ -208,6 +208,12 @@ async def test_a_journey_without_a_channel_has_the_acquiring_one(ada, walk, rows
     ]
 
 
+async def test_the_event_of_a_new_journey_shows_the_lead_as_the_answer_does(ada, walk, events):
+    lead = await walk(ada, "churn", ("reactivate", {"channel": "fair"}))
+    assert lead["last_activity_at"] == lead["stage_entered_at"]
+    assert (await events(ada))[-1]["data"]["lead"] == lead
+
+
 async def test_furthest_and_current_stage_are_kept_apart(ada, walk):
     lead = await walk(ada, "clean", "qualify", "recycle")
     assert (lead["stage"], lead["furthest_stage"]) == ("nurtured", "opportunity")
