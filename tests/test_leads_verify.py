@@ -107,6 +107,7 @@ DAMAGE = {
     "DELETE FROM identities WHERE lead_id = :id AND kind = 'external:crm'": "kind=external:crm",
     "UPDATE identities SET lead_id = gen_random_uuid() WHERE lead_id = :id": "belongs to no lead",
     "DELETE FROM touchpoints WHERE lead_id = :id": "no touchpoint",
+    "UPDATE touchpoints SET journey = 7 WHERE lead_id = :id": "journey that the lead does not have",
     "DELETE FROM cohort_deltas WHERE :id = :id": "cohorts",
     "DELETE FROM flow_deltas WHERE id = (SELECT min(id::text)::uuid FROM flow_deltas) AND :id = :id": "flows",
     "UPDATE journeys SET cell = cell + 1 WHERE lead_id = :id": "wrong cell",

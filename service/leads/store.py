@@ -137,7 +137,11 @@ _SUPERSEDE = text(
     """UPDATE transitions SET superseded_at = :at, superseded_by = :correction_id
     WHERE lead_id = :lead_id AND superseded_at IS NULL AND sequence >= :from_sequence"""
 )
-_DROP_JOURNEYS = text("DELETE FROM journeys WHERE lead_id = :lead_id AND number > :last")
+_DROP_JOURNEYS = (
+    text("UPDATE touchpoints SET journey = :last WHERE lead_id = :lead_id AND journey > :last"),
+    text("UPDATE activities SET journey = :last WHERE lead_id = :lead_id AND journey > :last"),
+    text("DELETE FROM journeys WHERE lead_id = :lead_id AND number > :last"),
+)
 _REASONS = text("SELECT code, category, label, created_at FROM reasons ORDER BY code")
 _ADD_REASON = text(
     """INSERT INTO reasons (code, category, label, created_at) VALUES (:code, :category, :label, :created_at)
@@ -192,8 +196,9 @@ async def supersede(
 
 
 async def drop_journeys_after(connection: AsyncConnection, lead_id: UUID, last: int) -> None:
-    """Delete the journeys that a corrected ledger no longer has."""
-    await connection.execute(_DROP_JOURNEYS, {"lead_id": lead_id, "last": last})
+    """Delete the journeys that a corrected ledger no longer has; what the lead did in them belongs to the last one that is left."""
+    for statement in _DROP_JOURNEYS:
+        await connection.execute(statement, {"lead_id": lead_id, "last": last})
 
 
 async def read_reasons(connection: AsyncConnection) -> list[dict[str, Any]]:

@@ -59,6 +59,15 @@ CHECKS: Final[tuple[tuple[str, TextClause], ...]] = (
         ),
     ),
     (
+        "a touchpoint or an activity is in a journey that the lead does not have",
+        text(
+            """SELECT done.lead_id, done.journey FROM (SELECT lead_id, journey FROM touchpoints
+                UNION ALL SELECT lead_id, journey FROM activities) AS done
+            LEFT JOIN journeys j ON j.lead_id = done.lead_id AND j.number = done.journey
+            WHERE j.lead_id IS NULL LIMIT :most"""
+        ),
+    ),
+    (
         "a delivery was processed, but a lead it names does not exist",
         text(
             """SELECT named.lead_id, d.id AS delivery_id FROM deliveries d CROSS JOIN LATERAL unnest(d.lead_ids) AS named (lead_id)

@@ -161,6 +161,7 @@ async def test_journeys_follow_and_keep_their_channels(ada, walk, correct, rows,
         ("reactivate", {"occurred_at": on(6), "channel": "fair"}),
     )
     assert lead["journey"] == 3
+    assert [one["journey"] for one in await rows(lead, "touchpoints")] == [1, 2, 3]
     await correct(lead, 2, step("churn", 2, reason="inactive"), step("reactivate", 4), step("qualify", 5))
     first, second = await rows(lead, "journeys")
     assert [(one["channel"], one["campaign"]) for one in (first, second)] == [("web", "spring"), ("webinar", "autumn")]
@@ -170,6 +171,7 @@ async def test_journeys_follow_and_keep_their_channels(ada, walk, correct, rows,
         "opportunity",
         on(4),
     )
+    assert [one["journey"] for one in await rows(lead, "touchpoints")] == [1, 2, 2]
     assert (await reached(channel="fair"))["acquired"] == 0
     assert (await reached(channel="webinar"))["opportunity"] == 1
     assert await faults() == []
