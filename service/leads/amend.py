@@ -35,15 +35,18 @@ def flatten(given: Mapping[str, Any]) -> dict[str, Any]:
     return patch
 
 
-def clean_patch(patch: Patch) -> dict[str, Any]:
-    """Return the patch with its contact points, names and country normalised; raises `Invalid` naming what cannot be used."""
+def clean_patch(patch: Patch, region: str | None = None) -> dict[str, Any]:
+    """Return the patch with its contact points, names and country normalised; raises `Invalid` naming what cannot be used.
+
+    ``region`` (alpha-2) is where a phone number in national notation is from, unless the patch gives a country.
+    """
     fields = {
         name: value for name, value in patch.items() if name in Submission.__dataclass_fields__ and value is not None
     }
     for name in _NESTED:
         fields.pop(name, None)
     fields["tags"] = tuple(fields.get("tags", ()))
-    cleaned = normalise(Submission(**fields))
+    cleaned = normalise(Submission(**fields), region)
     refuse_faults(cleaned)
     clean = {
         name: getattr(cleaned.submission, name) if name in fields and name != "tags" else value

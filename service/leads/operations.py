@@ -14,7 +14,7 @@ from service.cleaning import normalise
 from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Invalid, ServiceError
 from service.core.http.etags import Precondition
-from service.leads import identity_store
+from service.leads import identity_store, store
 from service.leads.amend import amend, claim_for, clean_patch, flatten, merge_patch, refuse_faults
 from service.leads.book import Book, Entry, refuse_gone
 from service.leads.errors import IdentityTaken, LeadNotFound
@@ -157,7 +157,8 @@ async def _amend_one(
 ) -> Entry:
     """Amend a lead; ``attached`` is an external id that it gets unless it has another one in the same system."""
     book = Book(connection, now=writer.now, actor=writer.actor)
-    patch = clean_patch(flatten(given))
+    flat = flatten(given)
+    patch = clean_patch(flat, await _region_for(connection, lead_id, flat))
     claimed = await claim_for(book, lead_id, patch)
     entry = await book.take_one(lead_id)
     await insist_on_ownership(book, dict.fromkeys(claimed, lead_id))
@@ -169,6 +170,14 @@ async def _amend_one(
     await amend(book, entry, patch)
     await book.flush()
     return entry
+
+
+async def _region_for(connection: AsyncConnection, lead_id: UUID, patch: Mapping[str, Any]) -> str | None:
+    """Return the lead's country if a phone number in the patch may need it; what the patch says of the country comes first."""
+    if patch.get("phone") is None or "country" in patch:
+        return None
+    row = await store.read_lead(connection, lead_id)
+    return row["country"] if row else None
 
 
 async def move_lead(

@@ -230,3 +230,13 @@ async def test_unknown_fields_are_refused(put, events):
         answer = await put("1", {name: 1})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}")
         assert await events() == []
+
+
+async def test_a_national_number_is_one_of_the_lead_s_country(client: AsyncClient, put, create):
+    lead = await create(email="ada@example.com", company={"country": "DE"}, external_ids={"crm": "1"})
+    address = f"/v1/leads/{lead['id']}"
+    assert (await client.patch(address, json={"phone": "030 901820"})).json()["phone"] == "+4930901820"
+    wrong = {"phone": "030 901820", "company": {"country": None}}
+    assert (await client.patch(address, json=wrong)).json()["errors"][0]["pointer"] == "/phone"
+    answer = await client.put("/v1/leads/by-external-id/crm/1", json={"phone": "030 901821"})
+    assert answer.json()["phone"] == "+4930901821"
