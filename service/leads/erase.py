@@ -6,19 +6,19 @@ that hold more of the person (raw deliveries) pass in what cleans theirs.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.leads import erase_store
+from service.leads import erase_store, identity_store
 from service.leads.book import Book, Entry
 from service.leads.errors import LeadMerged, LeadNotFound
 from service.leads.operations import Writer
 from service.leads.present import COMPANY
-from service.outbound.store import redact_events
+from service.outbound.store import redact_events, redact_referrer
 
 Eraser = Callable[[AsyncConnection, UUID], Awaitable[None]]
 
@@ -35,7 +35,8 @@ async def erase_lead(
 ) -> dict[str, Any]:
     """Erase the person behind a lead and return what is left; an erased lead stays erased, and nothing happens twice."""
     book = Book(connection, now=writer.now, actor=writer.actor)
-    await book.take([lead_id])
+    names = {row["value"].lower() for row in await identity_store.identities_owned(connection, lead_id)}
+    await book.take([lead_id, *await erase_store.referred_by(connection, lead_id, names=names)])
     entry = book.entries.get(lead_id)
     if entry is None:
         raise LeadNotFound(f"there is no lead {lead_id}")
@@ -43,8 +44,19 @@ async def erase_lead(
         raise LeadMerged(entry.row["merged_into"])
     if entry.row["erased_at"] is None:
         writer.precondition.check(entry.row["version"])
+        await _forget_who_referred(book, entry, names)
         await _erase(book, entry, writer.now, also)
     return {"lead_id": lead_id, "erased_at": entry.row["erased_at"], "version": entry.row["version"]}
+
+
+async def _forget_who_referred(book: Book, erased: Entry, names: Collection[str]) -> None:
+    """Take the erased person's address or number out of the leads that they referred, and out of these leads' events."""
+    for entry in book.entries.values():
+        if entry is not erased and (entry.row["referred_by"] or "").strip().lower() in names:
+            await redact_referrer(book.connection, entry.id, names=names)
+            await erase_store.forget_answers(book.connection, entry.id)
+            entry.row["referred_by"] = None
+            book.announce(entry, "lead.updated", {"changed": ["referred_by"]}, at=book.now)
 
 
 async def _erase(book: Book, entry: Entry, now: datetime, also: Sequence[Eraser]) -> None:

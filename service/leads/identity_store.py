@@ -47,6 +47,17 @@ _REMEMBER_SAID = text(
 )
 
 
+_OF_LEAD = text(
+    """SELECT kind, value, created_at FROM identities
+    WHERE lead_id = :lead_id ORDER BY kind COLLATE "C", value COLLATE "C" """
+)
+
+
+async def identities_owned(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+    """Return all a lead is known by, what its row does not show too: ``kind, value, created_at``."""
+    return await fetch(connection, _OF_LEAD, lead_id=lead_id)
+
+
 async def claim_identities(
     connection: AsyncConnection,
     claims: Mapping[Identity, UUID],

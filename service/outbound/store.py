@@ -124,6 +124,17 @@ async def redact_events(
     await connection.execute(_REDACT, {"lead_id": lead_id, "redacted": dumps(redacted), "company": dumps(company)})
 
 
+_REDACT_REFERRER: Final = text(
+    """UPDATE outbox SET data = jsonb_set(data, '{lead,referred_by}', 'null')
+    WHERE lead_id = :lead_id AND lower(btrim(data -> 'lead' ->> 'referred_by')) = ANY(CAST(:names AS text[]))"""
+)
+
+
+async def redact_referrer(connection: AsyncConnection, lead_id: UUID, *, names: Collection[str]) -> None:
+    """Take out of a lead's events who referred it, if that is one of these names, which are in lower case."""
+    await connection.execute(_REDACT_REFERRER, {"lead_id": lead_id, "names": list(names)})
+
+
 async def read_cluster(connection: AsyncConnection) -> str:
     """Return what tells this database cluster, and this line of its history, from every other."""
     identifier: str = (await connection.execute(_CLUSTER)).scalar_one()

@@ -71,8 +71,11 @@ async def test_no_trace_of_the_person_is_left_and_the_numbers_stay(
         f"/v1/leads/{lead['id']}/corrections",
         json={"from_sequence": 4, "reason": "Ada Lovelace did not sign", "transitions": []},
     )
+    friend = {"email": "bob@example.com", "referred_by": "Ada.Lovelace@analytical.example"}
+    bob = (await client.post("/v1/leads", json=friend, headers={"Idempotency-Key": "friend"})).json()
     stored = await _everything_stored(engine)
     assert [trace for trace in TRACES if trace in stored] == list(TRACES)
+    assert bob["referred_by"]
     before = (await client.get("/v1/stats/funnel?group_by=country,industry")).json()["groups"]
 
     erased = await client.post(f"/v1/leads/{lead['id']}/erasure")
@@ -80,6 +83,8 @@ async def test_no_trace_of_the_person_is_left_and_the_numbers_stay(
     stored = await _everything_stored(engine)
     assert [trace for trace in TRACES if trace in stored] == []
     assert (await client.get("/v1/stats/funnel?group_by=country,industry")).json()["groups"] == before
+    left = (await client.get(f"/v1/leads/{bob['id']}")).json()
+    assert (left["referred_by"], left["version"], left["email"]) == (None, 2, "bob@example.com")
     assert await faults_in(database_url) == []
 
 
