@@ -117,12 +117,13 @@ def yardstick() -> Iterator[str]:
 
 
 @contextmanager
-def api(database: str) -> Iterator[str]:
+def api(database: str, *, public_url: str | None = None) -> Iterator[str]:
     """Run one API process, as `leads serve` does, without a worker."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         command = [*PYTHON, "api", "--socket", str(listener.fileno())]
-        with running(command, f"{address}/healthz", environment(database), (listener.fileno(),)):
+        settings = environment(database) | ({"LEADS_PUBLIC_URL": public_url} if public_url else {})
+        with running(command, f"{address}/healthz", settings, (listener.fileno(),)):
             yield address
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import traffic
+import vendors
 from machinery import KEY, Load, api, call, in_database, load, new_database, worker, yardstick
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -221,6 +222,16 @@ def funnel(bench: Bench, small: int, large: int) -> list[Figure]:
     ]
 
 
+def every_vendor(bench: Bench) -> list[Figure]:
+    """Every vendor's deliveries, against the one that the intake's own figure is measured with."""
+    found = vendors.rates(bench.server, bench.folder, max(1, bench.seconds / 4), bench.rounds)
+    slowest = min(found, key=lambda vendor: found[vendor])
+    return [
+        Figure("intake of the slowest vendor, times Standard Webhooks", found[slowest], 0.85, True, slowest),
+        Figure("vendors below 0.85", sum(rate < 0.85 for rate in found.values()), 0, False, f"of {len(found)}"),
+    ]
+
+
 async def analyse(connection: AsyncConnection) -> None:
     await connection.execute(text("ANALYZE"))
 
@@ -231,7 +242,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backlog", type=int, default=20_000, help="deliveries the worker finds")
     parser.add_argument("--journeys", type=int, nargs=2, default=(100_000, 1_000_000), metavar=("SMALL", "LARGE"))
-    parser.add_argument("--only", choices=("intake", "worker", "leads", "funnel"), nargs="*")
+    parser.add_argument("--only", choices=("intake", "worker", "leads", "vendors", "funnel"), nargs="*")
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("LEADS_")]:
         del os.environ[name]
@@ -244,6 +255,7 @@ def main() -> None:
             "intake": lambda: intake(bench),
             "leads": lambda: leads(bench),
             "worker": lambda: worker_throughput(bench, options.backlog),
+            "vendors": lambda: every_vendor(bench),
             "funnel": lambda: funnel(bench, *options.journeys),
         }
         figures = [figure for name, run in scenarios.items() if name in (options.only or scenarios) for figure in run()]

@@ -57,4 +57,5 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def fetch(connection: AsyncConnection, statement: Executable, **parameters: Any) -> list[dict[str, Any]]:
     """Run a statement and return its rows as dictionaries."""
     result = await connection.execute(statement, parameters)
-    return [dict(row) for row in result.mappings()]
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Table, TextClause, text
+from sqlalchemy import ColumnClause, Table, TextClause, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
@@ -24,12 +24,21 @@ _JOURNEY_PREFIX: Final = "journey__"
 # One round trip brings the lead, locked, and the journey it is on. One lead has a statement of its own: for an array the planner
 # makes a new plan each time, which takes it longer than the look-up.
 _SELECT_LOCKED: Final = (
-    "SELECT leads.*, "
+    "SELECT "
+    + ", ".join(f"leads.{column.name}" for column in leads.columns)
+    + ", "
     + ", ".join(f"journeys.{column.name} AS {_JOURNEY_PREFIX}{column.name}" for column in journeys.columns)
     + " FROM leads JOIN journeys ON journeys.lead_id = leads.id AND journeys.number = leads.journey WHERE leads.id "
 )
-_LOCK_ONE: Final = text(_SELECT_LOCKED + "= CAST(:id AS uuid) FOR UPDATE OF leads, journeys")
-_LOCK_MANY: Final = text(_SELECT_LOCKED + "= ANY(CAST(:ids AS uuid[])) ORDER BY leads.id FOR UPDATE OF leads, journeys")
+# The names of the columns, said here once, need not be read off every result.
+_LOCKED_COLUMNS: Final[list[ColumnClause[Any]]] = [
+    *(column(one.name) for one in leads.columns),
+    *(column(_JOURNEY_PREFIX + one.name) for one in journeys.columns),
+]
+_LOCK_ONE: Final = text(_SELECT_LOCKED + "= CAST(:id AS uuid) FOR UPDATE OF leads, journeys").columns(*_LOCKED_COLUMNS)
+_LOCK_MANY: Final = text(
+    _SELECT_LOCKED + "= ANY(CAST(:ids AS uuid[])) ORDER BY leads.id FOR UPDATE OF leads, journeys"
+).columns(*_LOCKED_COLUMNS)
 _HOLD: Final = text("SELECT id FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 
 _ADDED: Final[Mapping[str, Table]] = {
