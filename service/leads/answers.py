@@ -155,6 +155,15 @@ class ActivityOut(BaseModel):
     recorded_at: datetime
 
 
+class IdentityOut(BaseModel):
+    """Something the lead is known by; an alias is what the lead itself does not show."""
+
+    kind: str
+    value: str
+    shown: bool
+    created_at: datetime
+
+
 class AllowedEvent(BaseModel):
     """An event that is legal now; ``missing`` are the needs the lead itself does not meet."""
 

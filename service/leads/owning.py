@@ -19,7 +19,7 @@ async def insist_on_ownership(book: Book, claimed: Mapping[Identity, UUID]) -> N
     doubtful = {}
     for identity, lead_id in claimed.items():
         entry = book.entries.get(lead_id)
-        if entry is not None and identity not in _shown(entry.row):
+        if entry is not None and identity not in shown(entry.row):
             doubtful[identity] = lead_id
     if doubtful:
         owned = await identity_store.owners(book.connection, doubtful.keys())
@@ -29,5 +29,6 @@ async def insist_on_ownership(book: Book, claimed: Mapping[Identity, UUID]) -> N
             )
 
 
-def _shown(row: Mapping[str, object]) -> list[Identity]:
+def shown(row: Mapping[str, object]) -> list[Identity]:
+    """Return the identities that a lead's own row shows."""
     return identities_of(email=row["email"], phone=row["phone"], external_ids=row["external_ids"])  # type: ignore[arg-type]  # a row's columns

@@ -13,10 +13,11 @@ from service.core.http.answers import json_answer
 from service.core.http.auth import require
 from service.core.http.etags import strong
 from service.core.http.routing import ReadConnection, ServiceRoute
-from service.leads import listing, reading
+from service.leads import aliases, listing, reading
 from service.leads.answers import (
     ActivityOut,
     AllowedEvent,
+    IdentityOut,
     JourneyOut,
     LeadListOut,
     LeadOut,
@@ -91,6 +92,17 @@ async def list_touchpoints(lead_id: UUID, connection: ReadConnection) -> Respons
 async def list_activities(lead_id: UUID, connection: ReadConnection) -> Response:
     """What other tools told us: opened, clicked, booked, answered."""
     return json_answer(await reading.read_activities(connection, lead_id))
+
+
+@router.get(
+    "/{lead_id}/identities",
+    operation_id="list_identities",
+    summary="Read what a lead is known by",
+    response_model=reading.Listing[IdentityOut],
+)
+async def list_identities(lead_id: UUID, connection: ReadConnection) -> Response:
+    """What is not `shown` is an alias: it still matches new submissions to this lead until it is deleted."""
+    return json_answer(await aliases.read_identities(connection, lead_id))
 
 
 @router.get(

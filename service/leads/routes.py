@@ -13,7 +13,7 @@ from service.core.http.answers import json_answer
 from service.core.http.auth import Caller, require
 from service.core.http.etags import IfMatch, strong
 from service.core.http.routing import Connection, ServiceRoute
-from service.leads import batches, correcting, erase, operations, reading
+from service.leads import aliases, batches, correcting, erase, operations, reading
 from service.leads.answers import (
     CorrectionOut,
     ErasureOut,
@@ -24,6 +24,7 @@ from service.leads.answers import (
     TransitionDoneOut,
     TrialOut,
 )
+from service.leads.identities import Identity
 from service.leads.operations import Writer
 from service.leads.schemas import CorrectionCreate, LeadCreate, LeadPatch, LeadUpsert, TransitionCreate, TransitionItem
 
@@ -105,6 +106,17 @@ async def upsert_lead(
     """What is absent stays, null clears, the stage is never touched; the same request again changes nothing."""
     lead, created = await operations.upsert_lead(connection, system, external_id, body, by)
     return _lead(lead, status=201 if created else 200)
+
+
+@router.delete(
+    "/leads/{lead_id}/identities/{kind}/{value:path}",
+    operation_id="delete_identity",
+    summary="Let go of an alias of a lead",
+    response_model=LeadOut,
+)
+async def delete_identity(lead_id: UUID, kind: str, value: str, connection: Connection, by: By) -> Response:
+    """It is free for other leads then. What the lead shows is changed with `PATCH`, and refused here with 409."""
+    return _lead(await aliases.release_alias(connection, lead_id, Identity(kind, value), by))
 
 
 @router.post(

@@ -99,10 +99,18 @@ async def test_an_erased_lead_answers_410_and_takes_nothing_any_more(client: Asy
         await client.post(f"{address}/transitions", json={"event": "clean"}),
         *[
             await client.get(f"{address}/{what}")
-            for what in ("allowed-events", "transitions", "journeys", "touchpoints", "activities", "timeline")
+            for what in (
+                "allowed-events",
+                "transitions",
+                "journeys",
+                "touchpoints",
+                "activities",
+                "timeline",
+                "identities",
+            )
         ],
     ]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(410, "lead_erased")] * 9
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(410, "lead_erased")] * 10
     assert (await client.get("/v1/leads")).json()["data"] == []
     again = await client.post("/v1/leads", json=PERSON)
     assert again.status_code == 201

@@ -79,12 +79,12 @@ def none_match_fails(header: str | None, etag: str) -> bool:
 
 
 async def _if_match(
-    value: Annotated[
+    header: Annotated[
         str | None,
         Header(alias="If-Match", description="Go on only if the thing still has one of these ETags", max_length=1000),
     ] = None,
 ) -> Precondition:
-    return if_match(value)
+    return if_match(header)
 
 
 IfMatch = Annotated[Precondition, Depends(_if_match)]
