@@ -11,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.cli.verify import all_faults
-from service.lifecycle.machine import TAKES_REASON
 from service.stats.verify import snapshot
 
 EVENTS = ("clean", "nurture", "qualify", "recycle", "win", "repurchase", "churn", "reactivate")
@@ -28,7 +27,7 @@ def faults(engine: AsyncEngine):
 
 
 def _step(chance: random.Random, event: str) -> dict[str, Any]:
-    why = {"reason": chance.choice(REASONS)} if event in TAKES_REASON else {}
+    why = {"reason": chance.choice(REASONS)} if event in {"churn", "recycle"} else {}
     return {"event": event, "allow_skip": True, **why}
 
 

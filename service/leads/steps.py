@@ -13,7 +13,7 @@ from service.leads.reason_codes import categories_of
 from service.leads.schemas import TransitionCreate
 from service.lifecycle.errors import UnknownReason
 from service.lifecycle.ledger import Step
-from service.lifecycle.machine import STARTS_JOURNEY, TAKES_REASON
+from service.lifecycle.machine import STARTS_JOURNEY
 
 
 async def step_from(connection: AsyncConnection, body: TransitionCreate) -> Step:
@@ -45,8 +45,6 @@ def step_with(categories: Mapping[str, str], body: TransitionCreate, *, place: s
     for name in ("channel", "campaign"):
         if getattr(body, name) is not None and body.event not in STARTS_JOURNEY:
             raise Invalid(f"{place}/{name}", f"{body.event} starts no journey, and only a journey has a {name}")
-    if body.reason is not None and body.event not in TAKES_REASON:
-        raise Invalid(f"{place}/reason", f"{body.event} takes no reason; {' and '.join(sorted(TAKES_REASON))} do")
     if body.currency is not None and body.amount is None:
         raise Invalid(f"{place}/currency", "is the currency of an amount, and there is none")
     return Step(

@@ -175,10 +175,6 @@ MOVES: Final = MappingProxyType(_moves())
 """Every arrow, by where it starts (None: before the lead existed) and its event."""
 
 
-TAKES_REASON: Final = frozenset(move.event for move in MOVES.values() if NEEDS["reason"] in move.needs)
-"""The events that say why they happened."""
-
-
 def diagram() -> str:
     """Return the machine as a Mermaid state diagram, drawn from the class."""
     lines = f"{Lifecycle:mermaid}".strip().splitlines()
