@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import click
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -52,18 +51,6 @@ def _report(settings: Settings, faults_of: Callable[[AsyncConnection], Awaitable
     sys.exit(1 if faults else 0)
 
 
-@asynccontextmanager
-async def _snapshot(url: str) -> AsyncIterator[AsyncConnection]:
-    """Yield a connection that sees one unchanging state of the database while others write."""
-    engine = create_engine(url, pool_size=1, statement_seconds=None)
-    try:
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            yield connection
-    finally:
-        await engine.dispose()
-
-
 async def all_faults(connection: AsyncConnection) -> list[str]:
     violations = [f"{found.rule} ({found.where})" async for found in leads_verify.verify(connection, now=now())]
     return violations + await _stats_faults(connection)
@@ -75,5 +62,9 @@ async def _stats_faults(connection: AsyncConnection) -> list[str]:
 
 async def faults_in(url: str, faults_of: Callable[[AsyncConnection], Awaitable[list[str]]] = all_faults) -> list[str]:
     """Return what does not hold in a database, a sentence each."""
-    async with _snapshot(url) as connection:
-        return await faults_of(connection)
+    engine = create_engine(url, pool_size=1, statement_seconds=None)
+    try:
+        async with stats_verify.snapshot(engine) as connection:
+            return await faults_of(connection)
+    finally:
+        await engine.dispose()

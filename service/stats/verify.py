@@ -33,7 +33,7 @@ class Discrepancy:
 async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Yield a connection that sees the database as it is at one instant, however long the block takes."""
     async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ")
+        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         async with connection.begin():
             yield connection
 

@@ -91,3 +91,9 @@ def test_values_must_be_of_their_kind():
     for kinds in ((datetime, UUID), (str,), (str, UUID, str)):
         with pytest.raises(Invalid):
             decode(cursor, {}, *kinds)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(True, int), (datetime(2026, 1, 1), datetime), (1.5, int), ("7", int)])  # noqa: DTZ001
+def test_a_forged_cursor_cannot_bring_a_value_the_database_would_choke_on(value: object, kind: type):
+    with pytest.raises(Invalid):
+        decode(encode([value], {}), {}, kind)

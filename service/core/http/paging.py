@@ -86,8 +86,7 @@ def decode(cursor: str, filters: Mapping[str, Any], *kinds: type) -> list[Any]:
     except (ValueError, TypeError, KeyError, ArithmeticError):
         intact, values = False, []
     fits = not kinds or (
-        len(values) == len(kinds)
-        and all(value is None or isinstance(value, kind) for value, kind in zip(values, kinds, strict=True))
+        len(values) == len(kinds) and all(_fits(value, kind) for value, kind in zip(values, kinds, strict=True))
     )
     if not intact or not fits:
         raise Invalid(
@@ -115,6 +114,13 @@ def paginate(
     if cursor is not None:
         response.headers["Link"] = f'<{_address(request).include_query_params(cursor=cursor)}>; rel="next"'
     return {"data": data, "next_cursor": cursor}
+
+
+def _fits(value: Any, kind: type) -> bool:
+    """Say whether a value may be put to the database as one of this kind: true is no number, and a time has its zone."""
+    if value is None:
+        return True
+    return type(value) is kind and not (isinstance(value, datetime) and value.tzinfo is None)
 
 
 def _address(request: Request) -> URL:
