@@ -61,16 +61,11 @@ async def create_leads(
     outcomes: list[Cleaned | Exception] = [
         _attempt(submission_of, body.model_dump(exclude_unset=True)) for body in bodies
     ]
-    good = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Cleaned)]
     book = Book(connection, now=writer.now, actor=writer.actor)
     taken = await take_into(book, [outcome for outcome in outcomes if isinstance(outcome, Cleaned)], via="api")
-    results: list[dict[str, Any] | Exception] = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-    by_index: dict[int, dict[str, Any] | Exception] = {}
-    for index, one in zip(good, taken, strict=True):
-        by_index[index] = _taken_out(book, one)
+    done = iter([_taken_out(book, one) for one in taken])
     await book.flush()
-    faults = iter(results)
-    return [by_index[index] if index in by_index else next(faults) for index in range(len(bodies))]
+    return [outcome if isinstance(outcome, Exception) else next(done) for outcome in outcomes]
 
 
 def _attempt(operation: Any, *arguments: Any) -> Any:

@@ -207,7 +207,7 @@ def _create(book: Book, cleaned: Cleaned, lead_id: UUID, via: Via) -> Entry:
     one = cleaned.submission
     life = Life(has_identity=True, verdict=cleaned.verdict)
     step = Step(event=Event.ACQUIRE, occurred_at=one.occurred_at, channel=one.channel, campaign=one.campaign)
-    row = new_row(lead_id, now=book.now) | {name: getattr(one, name) for name in FILLED}
+    row = _new_row(lead_id, now=book.now) | {name: getattr(one, name) for name in FILLED}
     row |= {
         "channel": one.channel,
         "campaign": one.campaign,
@@ -222,11 +222,11 @@ def _create(book: Book, cleaned: Cleaned, lead_id: UUID, via: Via) -> Entry:
         "last_activity_at": one.occurred_at or book.now,
     }
     entry = book.create(row, life, step)
-    book.touch(entry, touchpoint_of(one, via=via, at=entry.row["acquired_at"], matched_by=[]))
+    book.touch(entry, _touchpoint_of(one, via=via, at=entry.row["acquired_at"], matched_by=[]))
     return entry
 
 
-def new_row(lead_id: UUID, *, now: datetime) -> dict[str, Any]:
+def _new_row(lead_id: UUID, *, now: datetime) -> dict[str, Any]:
     """Return the columns of a lead that nothing is known of yet."""
     return {
         "id": lead_id,
@@ -240,7 +240,7 @@ def new_row(lead_id: UUID, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[str]) -> dict[str, Any]:
+def _touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[str]) -> dict[str, Any]:
     """Return the touchpoint a submission is, without the lead's part."""
     return {
         "channel": one.channel,
@@ -262,7 +262,7 @@ def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
     matched_by = sorted({identity.matched_by for identity in plan.matched_by})
     entry.life.verdict = entry.row["verdict"]
     _reactivate(book, entry, one, at)
-    book.touch(entry, touchpoint_of(one, via=via, at=at, matched_by=matched_by))
+    book.touch(entry, _touchpoint_of(one, via=via, at=at, matched_by=matched_by))
     book.announce(entry, "lead.updated", {"changed": changed}, at=at)
 
 
