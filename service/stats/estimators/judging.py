@@ -1,0 +1,103 @@
+"""How good predictions were, and whether a difference is more than chance (PURE)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import erfc, log, sqrt
+
+import numpy as np
+
+from service.stats.estimators.survival import Floats
+from service.stats.wilson import Z95, wilson
+
+
+def brier_score(happened: Floats, predicted: Floats) -> float | None:
+    """Return the mean squared distance of predicted probabilities from what happened (0 or 1); None without predictions. Brier (1950)."""
+    return float(np.mean((predicted - happened) ** 2)) if happened.size else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Predictions between two probabilities: how many, their mean, and how many came true."""
+
+    low: float
+    high: float
+    count: int
+    predicted: float
+    came_true: int
+
+
+def calibration(happened: Floats, predicted: Floats, *, bins: int = 10) -> list[Bin]:
+    """Return predictions by tenths of probability with how many of them came true; empty tenths are left out."""
+    place = np.minimum((predicted * bins).astype(np.int64), bins - 1)
+    table = []
+    for number in range(bins):
+        chosen = place == number
+        if count := int(chosen.sum()):
+            mean, true = float(predicted[chosen].mean()), int(happened[chosen].sum())
+            table.append(Bin(number / bins, (number + 1) / bins, count, mean, true))
+    return table
+
+
+def area_under_curve(happened: Floats, scores: Floats) -> float | None:
+    """Return the chance that one to whom it happened has a higher score than one to whom it did not (ROC AUC), ties counting half.
+
+    None if it happened to all or to none. Mann and Whitney (1947).
+    """
+    positives = int(happened.sum())
+    negatives = happened.size - positives
+    if not positives or not negatives:
+        return None
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    won = float(ranks[happened > 0].sum())
+    return (won - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def share_difference(one: tuple[int, int], other: tuple[int, int]) -> tuple[float, float, float] | None:
+    """Return the difference of two shares (successes, trials), ``one - other``, with its 95 % bounds; None if either has no trials.
+
+    Newcombe (1998), Statistics in Medicine 17:873, method 10: the bounds are built from Wilson's of each share.
+    """
+    bounds, others = wilson(*one), wilson(*other)
+    if bounds is None or others is None:
+        return None
+    here, there = one[0] / one[1], other[0] / other[1]
+    low = here - there - sqrt((here - bounds[0]) ** 2 + (others[1] - there) ** 2)
+    high = here - there + sqrt((bounds[1] - here) ** 2 + (there - others[0]) ** 2)
+    return here - there, low, high
+
+
+def rate_ratio(one: int, other: int) -> tuple[float, float] | None:
+    """Return the 95 % bounds of the ratio of two Poisson counts of equal exposure, ``one / other``; None unless both happened.
+
+    On the log scale, where the variance of the ratio is ``1/one + 1/other``.
+    """
+    if one <= 0 or other <= 0:
+        return None
+    centre, reach = log(one / other), Z95 * sqrt(1 / one + 1 / other)
+    return float(np.exp(centre - reach)), float(np.exp(centre + reach))
+
+
+def two_shares(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Return the p-value of a difference between two shares: the pooled z-test, two-sided; 1 where nothing can differ."""
+    trials = one[1] + other[1]
+    if not one[1] or not other[1]:
+        return 1.0
+    pooled = (one[0] + other[0]) / trials
+    variance = pooled * (1 - pooled) * (1 / one[1] + 1 / other[1])
+    if variance <= 0:
+        return 1.0
+    distance = (one[0] / one[1] - other[0] / other[1]) / sqrt(variance)
+    return erfc(abs(distance) / sqrt(2))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for being many, in the order given. Holm (1979): the chance of even one false alarm is kept."""
+    count = len(p_values)
+    corrected, highest = [1.0] * count, 0.0
+    for rank, place in enumerate(sorted(range(count), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (count - rank) * p_values[place]))
+        corrected[place] = highest
+    return corrected

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
+from service.stats.estimators.judging import (
+    area_under_curve,
+    brier_score,
+    calibration,
+    holm,
+    rate_ratio,
+    share_difference,
+    two_shares,
+)
+
+told = st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=4, max_size=50)
+
+
+def test_brier_gives_the_published_score() -> None:
+    assert brier_score(np.array([0.0, 1, 1, 0]), np.array([0.1, 0.9, 0.8, 0.3])) == pytest.approx(0.0375)
+    assert brier_score(np.array([]), np.array([])) is None
+
+
+@given(told)
+def test_scores_agree_with_scikit_learn(sample: list[tuple[bool, int]]) -> None:
+    happened = np.array([float(one) for one, _ in sample])
+    scores = np.array([score / 10 for _, score in sample])
+    assert brier_score(happened, scores) == pytest.approx(brier_score_loss(happened, scores, labels=[0, 1]))
+    if 0 < happened.sum() < happened.size:
+        assert area_under_curve(happened, scores) == pytest.approx(roc_auc_score(happened, scores))
+    else:
+        assert area_under_curve(happened, scores) is None
+    table = calibration(happened, scores)
+    assert sum(one.count for one in table) == len(sample)
+    assert sum(one.came_true for one in table) == happened.sum()
+
+
+shares = st.integers(1, 200).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
+
+
+@given(shares, shares)
+def test_differences_agree_with_statsmodels(one: tuple[int, int], other: tuple[int, int]) -> None:
+    found = share_difference(one, other)
+    assert found is not None
+    assert found[1:] == pytest.approx(confint_proportions_2indep(*one, *other, method="newcomb"), abs=1e-9)
+    pooled = one[0] + other[0]
+    if 0 < pooled < one[1] + other[1]:
+        _, p = proportions_ztest([one[0], other[0]], [one[1], other[1]])
+        assert two_shares(one, other) == pytest.approx(p)
+    else:
+        assert two_shares(one, other) == 1.0
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_correction_agrees_with_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_where_nothing_can_be_said_nothing_is() -> None:
+    assert share_difference((0, 0), (1, 2)) is None
+    assert two_shares((0, 0), (1, 2)) == 1.0
+    assert rate_ratio(0, 5) is None
+    bounds = rate_ratio(100, 100)
+    assert bounds is not None
+    assert bounds[0] * bounds[1] == pytest.approx(1.0)

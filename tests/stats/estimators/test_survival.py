@@ -1,0 +1,105 @@
+"""Time to an event, held against published tables and against two libraries that others wrote."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sksurv.nonparametric import cumulative_incidence_competing_risks, kaplan_meier_estimator
+
+from service.stats.estimators.survival import CENSORED, aalen_johansen, kaplan_meier
+
+# Freireich and others (1963), as Gehan (1965) tells it: weeks of remission under 6-MP, a plus for those still in remission.
+SIX_MP = ["6", "6", "6", "6+", "7", "9+", "10", "10+", "11+", "13", "16", "17+", "19+", "20+", "22", "23", "25+", "32+", "32+", "34+", "35+"]
+
+samples = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=2, max_size=60)
+
+
+def told(sample: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    durations, causes = zip(*sample, strict=True)
+    # The other library knows no events at time 0.
+    return np.array(durations, dtype=float) + 1, np.array(causes, dtype=np.int64)
+
+
+def test_it_gives_the_published_table() -> None:
+    weeks = np.array([float(word.rstrip("+")) for word in SIX_MP])
+    relapsed = np.array([not word.endswith("+") for word in SIX_MP])
+    curve = kaplan_meier(weeks, relapsed)
+    published = {6: 0.857, 7: 0.807, 10: 0.753, 13: 0.690, 16: 0.627, 22: 0.538, 23: 0.448}
+    assert {week: round(curve.at(week)[0], 3) for week in published} == published
+    assert curve.reaches(0.5) == 23
+    assert curve.reaches(0.75) is None
+    assert curve.at(3)[0] == 1.0
+
+
+def test_the_other_cause_is_no_censoring() -> None:
+    causes = np.array([0, 1, 1, 2, 2, 0])
+    curve = aalen_johansen(np.arange(1.0, 7.0), causes, 2)
+    assert curve.at(4)[0] == pytest.approx(0.2)
+    assert curve.at(5)[0] == pytest.approx(0.4)
+    assert curve.reaches(0.4) == 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples)
+def test_kaplan_meier_agrees_with_scikit_survival(sample: list[tuple[int, int]]) -> None:
+    durations, causes = told(sample)
+    happened = causes > 0
+    ours = kaplan_meier(durations, happened)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        times, survival, bounds = kaplan_meier_estimator(happened, durations, conf_type="log-log")
+    assert ours.times == pytest.approx(times)
+    assert ours.values == pytest.approx(survival)
+    inside = (survival > 1e-9) & (survival < 1 - 1e-9) & np.isfinite(bounds[0])
+    assert ours.low[inside] == pytest.approx(bounds[0][inside], abs=1e-9)
+    assert ours.high[inside] == pytest.approx(bounds[1][inside], abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples)
+def test_aalen_johansen_agrees_with_scikit_survival(sample: list[tuple[int, int]]) -> None:
+    durations, causes = told(sample)
+    # The other library wants to see both causes.
+    durations, causes = np.append(durations, [5.0, 7.0]), np.append(causes, [1, 2])
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        times, incidence, bounds = cumulative_incidence_competing_risks(
+            causes, durations, conf_type="log-log", var_type="Aalen"
+        )
+    for cause in (1, 2):
+        ours = aalen_johansen(durations, causes, cause)
+        assert ours.times == pytest.approx(times)
+        assert ours.values == pytest.approx(incidence[cause])
+        inside = (incidence[cause] > 1e-9) & (incidence[cause] < 1 - 1e-9) & np.isfinite(bounds[cause][0])
+        assert ours.low[inside] == pytest.approx(bounds[cause][0][inside], abs=1e-7)
+        assert ours.high[inside] == pytest.approx(bounds[cause][1][inside], abs=1e-7)
+
+
+@given(samples)
+def test_everybody_is_somewhere(sample: list[tuple[int, int]]) -> None:
+    durations, causes = told(sample)
+    left = kaplan_meier(durations, causes > 0)
+    gone = sum(aalen_johansen(durations, causes, cause).values for cause in (1, 2))
+    assert left.values + gone == pytest.approx(np.ones(left.times.size))
+
+
+def test_without_anybody_there_is_no_curve() -> None:
+    curve = kaplan_meier(np.array([]), np.array([], dtype=bool))
+    assert curve.times.size == 0
+    assert curve.reaches(0.5) is None
+    assert curve.at(10) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("durations", [[-1.0, 2.0], [np.nan, 2.0], [np.inf, 2.0]])
+def test_impossible_durations_are_refused(durations: list[float]) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        kaplan_meier(np.array(durations), np.array([True, False]))
+
+
+def test_an_unknown_cause_is_refused() -> None:
+    with pytest.raises(ValueError, match="cause"):
+        aalen_johansen(np.array([1.0]), np.array([CENSORED - 1]), 1)
