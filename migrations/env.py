@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
 import service.intake.tables
+import service.leads.privacy.tables
 import service.leads.tables
 import service.outbound.tables
 import service.stats.tables  # noqa: F401  (importing a room's tables registers them)

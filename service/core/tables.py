@@ -69,6 +69,8 @@ installation = Table(
     Column("id", SmallInteger, primary_key=True),
     Column("system_identifier", Text, nullable=False),
     Column("feed_epoch", Integer, nullable=False),
+    # The key of the HMACs by which suppressed people are known: as its inner and its outer pad, 64 bytes each, for SQL to use.
+    Column("pepper", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )

@@ -68,6 +68,8 @@ leads = Table(
     Column("last_activity_at", Instant),
     Column("erased_at", Instant),
     Column("merged_into", UUID),
+    # Why they are not to be contacted, whatever they agreed to: {"person" | "email" | "phone": reason}. NULL is no reason.
+    Column("suppressed", JSONB),
     CheckConstraint(f"stage IN {_STAGES}", name="stage"),
     CheckConstraint(f"furthest_stage IN {_STAGES}", name="furthest_stage"),
     CheckConstraint("verdict IN ('valid', 'suspect', 'invalid')", name="verdict"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,9 +19,15 @@ async def ensure_installation(connection: AsyncConnection) -> None:
     Positions are made from transaction ids, and those start anew in another cluster. Runs after migrations and at each start.
     """
     identifier = await store.read_cluster(connection)
-    remembered = await store.remember_installation(connection, identifier=identifier, now=now())
+    remembered = await store.remember_installation(connection, identifier=identifier, pepper=_new_pepper(), now=now())
     if remembered == identifier:
         return
     epoch = await store.raise_epoch(connection, identifier=identifier)
     if epoch is not None:
         _log.warning("feed_epoch_raised", epoch=epoch)
+
+
+def _new_pepper() -> bytes:
+    """Return a new random key for HMAC-SHA-256, as its inner and its outer pad (RFC 2104)."""
+    key = secrets.token_bytes(32).ljust(64, b"\0")
+    return bytes(byte ^ 0x36 for byte in key) + bytes(byte ^ 0x5C for byte in key)

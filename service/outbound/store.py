@@ -31,7 +31,8 @@ _CLUSTER: Final = text(
     || (SELECT timeline_id::text FROM pg_control_checkpoint()) AS identifier"""
 )
 _REMEMBER: Final = text(
-    "INSERT INTO installation (id, system_identifier, feed_epoch, created_at) VALUES (1, :identifier, 1, :now) ON CONFLICT DO NOTHING"
+    """INSERT INTO installation (id, system_identifier, feed_epoch, pepper, created_at)
+    VALUES (1, :identifier, 1, :pepper, :now) ON CONFLICT DO NOTHING"""
 )
 # Two starting processes that both had read the row would deadlock over locking its table.
 _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(:lock)")
@@ -141,10 +142,10 @@ async def read_cluster(connection: AsyncConnection) -> str:
     return identifier
 
 
-async def remember_installation(connection: AsyncConnection, *, identifier: str, now: datetime) -> str:
+async def remember_installation(connection: AsyncConnection, *, identifier: str, pepper: bytes, now: datetime) -> str:
     """Write the installation's row unless it is there, and return the cluster identifier it holds; one process at a time."""
     await connection.execute(_ONE_AT_A_TIME, {"lock": _INSTALLATION_LOCK})
-    await connection.execute(_REMEMBER, {"identifier": identifier, "now": now})
+    await connection.execute(_REMEMBER, {"identifier": identifier, "pepper": pepper, "now": now})
     remembered: str = (await connection.execute(select(installation.c.system_identifier))).scalar_one()
     return remembered
 
