@@ -15,7 +15,8 @@ from service.lifecycle.ledger import AHEAD
 from service.stats.calendars import day_start
 from service.stats.definitions import QUARTER_HOUR, quarter
 from service.stats.question import MAX_GROUP_BY, Dimension, Filter, Mode, Question
-from service.stats.schemas import BehindQuery, ScopeQuery
+from service.stats.schemas.behind import BehindQuery
+from service.stats.schemas.scope import ScopeQuery
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 _YEARS: Final = range(1900, 2200)

@@ -16,7 +16,8 @@ from service.stats.calendars import Interval, boundaries, bucket_start
 from service.stats.definitions import BEGINNING
 from service.stats.funnel import CellCount, MoveCount, cohort_groups, period_groups
 from service.stats.question import Question, definition
-from service.stats.schemas import FunnelQuery, TrendQuery
+from service.stats.schemas.funnel import FunnelQuery
+from service.stats.schemas.trend import TrendQuery
 from service.stats.store.counts import cohort_counts, first_bucket, move_counts
 from service.stats.trend import entries, progress, trend_groups
 from service.stats.wording import funnel_text, trend_text

@@ -11,7 +11,8 @@ from service.core.http.answers import json_answer
 from service.core.http.auth import require
 from service.core.http.routing import ReadConnection, ServiceRoute
 from service.stats import operations
-from service.stats.schemas import FunnelOut, FunnelQuery, TrendOut, TrendQuery
+from service.stats.schemas.funnel import FunnelOut, FunnelQuery
+from service.stats.schemas.trend import TrendOut, TrendQuery
 
 router: Final = APIRouter(
     prefix="/v1/stats", tags=["statistics"], route_class=ServiceRoute, dependencies=[require("stats:read")]

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.lifecycle.ledger import Journey
 from service.stats import operations
 from service.stats.drilldown import behind_figure
-from service.stats.schemas import FunnelOut, FunnelQuery
+from service.stats.schemas.funnel import FunnelOut, FunnelQuery
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RUNGS = ("acquired", "cleaned", "nurtured", "opportunity", "won")

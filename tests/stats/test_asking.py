@@ -12,7 +12,7 @@ from service.stats.asking import behind_of, parse_duration, question_of
 from service.stats.definitions import BEGINNING, END
 from service.stats.drilldown import behind_figure
 from service.stats.question import Addresses, Filter, duration
-from service.stats.schemas import FunnelQuery
+from service.stats.schemas.funnel import FunnelQuery
 
 NOW = datetime(2026, 11, 21, 12, 3, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from service.leads.counting import journey_cell
 from service.lifecycle.ledger import Journey
 from service.stats.asking import question_of
 from service.stats.funnel import CellCount, cohort_groups
-from service.stats.schemas import FunnelQuery
+from service.stats.schemas.funnel import FunnelQuery
 from tests.stats.recounting import NOW, asked, assert_same, check_addresses, recount, value
 from tests.stats.worlds import people
 

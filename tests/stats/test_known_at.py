@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.core.database import transaction
 from service.lifecycle.ledger import Life, advance
 from service.stats import operations
-from service.stats.schemas import TrendQuery
+from service.stats.schemas.trend import TrendQuery
 from tests.stats.recounting import NOW, asked, assert_same, check_addresses, recount
 
 THEN = datetime(2025, 5, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.core.database import transaction
 from service.lifecycle.ledger import Journey
 from service.stats.asking import question_of
-from service.stats.schemas import FunnelQuery
+from service.stats.schemas.funnel import FunnelQuery
 from tests.stats.recounting import NOW, RUNGS, asked, check_addresses, value
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
 from service.stats import operations
-from service.stats.schemas import TrendOut, TrendQuery
+from service.stats.schemas.trend import TrendOut, TrendQuery
 from tests.stats.recounting import NOW, asked, listed
 
 TRENDS: list[dict[str, Any]] = [

@@ -13,7 +13,29 @@ from sksurv.nonparametric import cumulative_incidence_competing_risks, kaplan_me
 from service.stats.estimators.survival import CENSORED, aalen_johansen, kaplan_meier
 
 # Freireich and others (1963), as Gehan (1965) tells it: weeks of remission under 6-MP, a plus for those still in remission.
-SIX_MP = ["6", "6", "6", "6+", "7", "9+", "10", "10+", "11+", "13", "16", "17+", "19+", "20+", "22", "23", "25+", "32+", "32+", "34+", "35+"]
+SIX_MP = [
+    "6",
+    "6",
+    "6",
+    "6+",
+    "7",
+    "9+",
+    "10",
+    "10+",
+    "11+",
+    "13",
+    "16",
+    "17+",
+    "19+",
+    "20+",
+    "22",
+    "23",
+    "25+",
+    "32+",
+    "32+",
+    "34+",
+    "35+",
+]
 
 samples = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=2, max_size=60)
 

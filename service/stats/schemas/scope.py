@@ -1,13 +1,12 @@
-"""What statistics are asked with and answer with."""
+"""What all questions are asked with and answer with."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.stats.calendars import Interval
 from service.stats.definitions import Skips
 from service.stats.question import Dimension, Mode, Unit
 
@@ -64,24 +63,6 @@ class GroupedQuery(ScopeQuery):
     ] = []
 
 
-class FunnelQuery(GroupedQuery):
-    """`GET /v1/stats/funnel`."""
-
-    mode: Annotated[Mode, Field(description="Journeys that started in the interval, or what happened in it")] = "cohort"
-
-
-class TrendQuery(GroupedQuery):
-    """`GET /v1/stats/trend`."""
-
-    mode: Annotated[
-        Mode,
-        Field(description="Entries into each stage in each bucket, or how far the journeys came that started in it"),
-    ] = "period"
-    interval: Annotated[
-        Interval, Field(description="Size of a bucket, by the calendar of `tz`; weeks start on Monday")
-    ] = "day"
-
-
 class Out(BaseModel):
     """An answer; filled by its alias on the wire."""
 
@@ -112,106 +93,3 @@ class RateOut(Out):
     rate: float | None
     low: float | None
     high: float | None
-
-
-class ChurnedOut(Out):
-    """Churned journeys by the category of their reason."""
-
-    disqualified: int
-    lost: int
-    lapsed: int
-    customer: int
-
-
-class FunnelStageOut(Out):
-    """One stage of the funnel. ``leads`` lists those reached, ``links`` those behind every other count that is not zero."""
-
-    stage: str
-    reached: int
-    entered: int
-    step: RateOut | None
-    overall: RateOut
-    skipped: int
-    open: int
-    churned: ChurnedOut
-    leads: str
-    links: dict[str, str]
-
-
-class FunnelGroupOut(Out):
-    """The funnel of one group."""
-
-    key: dict[str, str | None]
-    entered: int
-    decided: RateOut
-    stages: list[FunnelStageOut]
-    leads: str
-
-
-class PeriodStageOut(Out):
-    """What happened to one stage in the interval: ``opening + in - out = closing``. ``step``: exits further along the funnel, of all exits."""
-
-    stage: str
-    opening: int
-    in_: Annotated[int, Field(alias="in")]
-    out: int
-    closing: int
-    step: RateOut | None
-    leads: str
-    links: dict[str, str]
-
-
-class PeriodGroupOut(Out):
-    """The stages of one group in the interval."""
-
-    key: dict[str, str | None]
-    stages: list[PeriodStageOut]
-
-
-class FunnelOut(Out):
-    """The funnel: how far the journeys of an interval came (cohort mode), or what happened to each stage in it (period mode)."""
-
-    definition: DefinitionOut
-    groups: list[FunnelGroupOut] | list[PeriodGroupOut]
-    totals: FunnelGroupOut | PeriodGroupOut
-
-
-class TrendBucketOut(Out):
-    """One calendar bucket, half-open: the count of every stage, and the address behind each that is not zero."""
-
-    from_: Annotated[datetime, Field(alias="from")]
-    to: datetime
-    counts: dict[str, int]
-    leads: dict[str, str]
-
-
-class TrendGroupOut(Out):
-    """The trend of one group: every bucket of the interval, empty ones too."""
-
-    key: dict[str, str | None]
-    buckets: list[TrendBucketOut]
-
-
-class TrendDefinitionOut(DefinitionOut):
-    """What was counted, and the size of the buckets."""
-
-    interval: Interval
-
-
-class TrendOut(Out):
-    """Entries into each stage per bucket (period mode), or journeys started in each bucket that came to each stage (cohort mode)."""
-
-    definition: TrendDefinitionOut
-    groups: list[TrendGroupOut]
-    totals: TrendGroupOut
-
-
-Behind = Literal["funnel", "period", "trend"]
-
-
-class BehindQuery(ScopeQuery):
-    """The parameters of an address that lists the leads behind a figure."""
-
-    behind: Behind
-    stage: str
-    part: str | None = None

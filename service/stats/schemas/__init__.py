@@ -1,0 +1,1 @@
+"""Questions and answers as they go over the wire: one file a question."""

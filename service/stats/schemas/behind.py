@@ -1,0 +1,17 @@
+"""The address of the leads behind a figure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from service.stats.schemas.scope import ScopeQuery
+
+Behind = Literal["funnel", "period", "trend"]
+
+
+class BehindQuery(ScopeQuery):
+    """The parameters of an address that lists the leads behind a figure."""
+
+    behind: Behind
+    stage: str
+    part: str | None = None
