@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
 import service.intake.tables
+import service.leads.attributes.tables
+import service.leads.merging.tables
 import service.leads.privacy.tables
 import service.leads.tables
 import service.outbound.tables

@@ -78,6 +78,7 @@ leads = Table(
     Index("ix_leads_acquired_at", "acquired_at", "id"),
     Index("ix_leads_score", "score", "id"),
     Index("ix_leads_owner", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
+    Index("ix_leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     # What `q` searches: the words of name, e-mail and company, prefixes included; names in Chinese stay one word, as the simple configuration has it.
     Index(
         "ix_leads_words",
@@ -88,6 +89,13 @@ leads = Table(
         postgresql_using="gin",
     ),
     Index("ix_leads_tags", "tags", postgresql_using="gin", postgresql_where=text("tags <> '{}'")),
+    Index(
+        "ix_leads_attributes",
+        "attributes",
+        postgresql_using="gin",
+        postgresql_ops={"attributes": "jsonb_path_ops"},
+        postgresql_where=text("attributes <> '{}'::jsonb"),
+    ),
 )
 
 identities = Table(
@@ -127,6 +135,9 @@ transitions = Table(
     Column("correction_id", UUID),
     Column("superseded_at", Instant),
     Column("superseded_by", UUID),
+    # Of a step that a merge brought or wrote anew: the lead it came from (null: its own), and the row that first recorded it.
+    Column("origin", UUID),
+    Column("source", UUID),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
     CheckConstraint(f"to_stage IN {_STAGES}", name="to_stage"),
     Index("uq_transitions_current", "lead_id", "sequence", unique=True, postgresql_where=text("superseded_at IS NULL")),
@@ -190,6 +201,10 @@ touchpoints = Table(
     Column("delivery_id", UUID),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    # Through which leads it came here when these were merged: [[lead, journey], ...], the first one first.
+    Column("merged_from", JSONB),
+    # The transition, as first recorded, that began its journey: known once the ledger was woven.
+    Column("began_with", UUID),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
 )
 
@@ -207,6 +222,8 @@ activities = Table(
     Column("actor", Text, nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    Column("merged_from", JSONB),
+    Column("began_with", UUID),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
     Index("ix_activities_occurred_at", "lead_id", "occurred_at"),
 )
