@@ -58,7 +58,7 @@ class Book:
         self._changed: dict[UUID, Entry] = {}
         self._journeys: dict[tuple[UUID, int], tuple[Entry, Journey]] = {}
         self._rows: dict[str, list[dict[str, Any]]] = {
-            name: [] for name in ("transitions", "touchpoints", "activities", "corrections", "outbox")
+            name: [] for name in ("transitions", "touchpoints", "activities", "corrections", "consents", "outbox")
         }
 
     async def take(self, ids: Collection[UUID]) -> None:
@@ -161,6 +161,10 @@ class Book:
         self._heard_of(entry, row["occurred_at"])
         return activity_out(row)
 
+    def add_consent(self, consent: dict[str, Any]) -> None:
+        """Add a word on a consent; whoever calls announces what it changed."""
+        self._rows["consents"].append(consent)
+
     def _heard_of(self, entry: Entry, at: datetime) -> None:
         last = entry.row["last_activity_at"]
         entry.row["last_activity_at"] = max(last, at) if last else at
@@ -262,16 +266,18 @@ class Book:
             self.announce(entry, "lead.stage_changed", data, at=row["occurred_at"], transition_id=row["id"])
 
     async def flush(self) -> None:
-        """Write everything the book holds in one statement."""
-        journeys = []
+        """Write everything the book holds at once."""
+        journeys: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
         for entry, journey in self._journeys.values():
-            journeys.append(_journey_row(entry, journey))
+            journeys[entry.is_new].append(_journey_row(entry, journey))
             self._count(entry, journey)
         new = [entry.row for entry in self._changed.values() if entry.is_new]
         changed = [entry.row for entry in self._changed.values() if not entry.is_new]
         await store.flush(
             self.connection,
-            self._rows | self._deltas.rows() | {"leads": new, store.CHANGED: changed, "journeys": journeys},
+            self._rows
+            | self._deltas.rows()
+            | {"leads": new, store.CHANGED: changed, store.NEW_JOURNEYS: journeys[True], "journeys": journeys[False]},
         )
 
     def _count(self, entry: Entry, journey: Journey) -> None:

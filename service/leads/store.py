@@ -12,6 +12,8 @@ from sqlalchemy import ColumnClause, Table, TextClause, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
+from service.leads import bulk_store
+from service.leads.privacy.tables import consents
 from service.leads.tables import activities, corrections, journeys, leads, touchpoints, transitions
 from service.outbound.store import POSITION
 from service.outbound.tables import outbox
@@ -41,6 +43,8 @@ _LOCK_MANY: Final = text(
 ).columns(*_LOCKED_COLUMNS)
 _HOLD: Final = text("SELECT id FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 
+CHANGED: Final = "changed_leads"
+NEW_JOURNEYS: Final = "new_journeys"
 _ADDED: Final[Mapping[str, Table]] = {
     table.name: table
     for table in (
@@ -50,13 +54,26 @@ _ADDED: Final[Mapping[str, Table]] = {
         touchpoints,
         activities,
         corrections,
+        consents,
         outbox,
         cohort_deltas,
         flow_deltas,
     )
-}
-CHANGED: Final = "changed_leads"
+} | {NEW_JOURNEYS: journeys}
 _CHANGED_IDS: Final = "changed_ids"
+# A table that gets so many rows is copied into: for fewer, the round trips cost more than the JSON.
+_COPIED_FROM: Final = 100
+_BULK: Final = (
+    leads.name,
+    transitions.name,
+    NEW_JOURNEYS,
+    touchpoints.name,
+    activities.name,
+    consents.name,
+    outbox.name,
+    cohort_deltas.name,
+    flow_deltas.name,
+)
 
 
 async def lock_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -85,16 +102,31 @@ async def _locked(connection: AsyncConnection, ids: Collection[UUID]) -> list[di
 
 
 async def flush(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
-    """Write the rows of all tables in one statement: one round trip, one plan, for one lead as for a thousand.
+    """Write the rows of all tables: a few in one statement, one round trip and one plan; tables that get many by COPY.
 
-    The keys are the names of tables, and ``changed_leads`` for rows of leads that exist.
+    The keys are the names of tables, ``changed_leads`` for rows of leads that exist, and ``new_journeys`` for journeys that cannot exist.
     """
-    parts = tuple(sorted(name for name, some in rows.items() if some))
-    if parts:
-        parameters: dict[str, Any] = {name: dumps(rows[name]) for name in parts}
-        if CHANGED in parts:
+    parts = {name: some for name, some in rows.items() if some}
+    many = [name for name in _BULK if len(parts.get(name, ())) >= _COPIED_FROM]
+    told: dict[str, Any] = {}
+    if outbox.name in many:
+        told["position"] = await bulk_store.read_position(connection)
+    # Whatever else is written refers to the leads, so these come first.
+    if leads.name in many:
+        await bulk_store.copy_rows(connection, leads, parts[leads.name])
+    await _write(connection, {name: some for name, some in parts.items() if name not in many})
+    for name in many:
+        if name != leads.name:
+            same = told if name == outbox.name else {}
+            await bulk_store.copy_rows(connection, _ADDED[name], parts[name], **same)
+
+
+async def _write(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
+    if rows:
+        parameters: dict[str, Any] = {name: dumps(some) for name, some in rows.items()}
+        if CHANGED in rows:
             parameters[_CHANGED_IDS] = [row["id"] for row in rows[CHANGED]]
-        await connection.execute(_flush_statement(parts), parameters)
+        await connection.execute(_flush_statement(tuple(sorted(rows))), parameters)
 
 
 @cache
@@ -119,8 +151,8 @@ def _part(name: str) -> str:
             f"INSERT INTO outbox ({', '.join(columns)}, position) SELECT {', '.join(columns)}, "
             f"{POSITION} FROM {_recordset('outbox', name)}"
         )
-    insert = f"INSERT INTO {name} SELECT * FROM {_recordset(name, name)}"
-    if table is journeys:
+    insert = f"INSERT INTO {table.name} SELECT * FROM {_recordset(table.name, name)}"
+    if name == journeys.name:
         columns = [column.name for column in journeys.columns if not column.primary_key]
         assignments = ", ".join(f"{column} = excluded.{column}" for column in columns)
         return f"{insert} ON CONFLICT (lead_id, number) DO UPDATE SET {assignments}"

@@ -21,12 +21,12 @@ class Stage(StrEnum):
 FUNNEL: Final = (Stage.ACQUIRED, Stage.CLEANED, Stage.NURTURED, Stage.OPPORTUNITY, Stage.WON)
 """Funnel order. The first rung is the entry: a reactivated lead stands on it as well."""
 
-_RANK: Final = {stage: rank for rank, stage in enumerate(FUNNEL)} | {Stage.REACTIVATED: 0}
+_RANK: Final[dict[str, int]] = {stage: rank for rank, stage in enumerate(FUNNEL)} | {Stage.REACTIVATED: 0}
 
 
 def funnel_rank(stage: str) -> int:
     """Return the rung of the funnel a stage is, 0 (entry) to 4 (won); `KeyError` for ``churned``, which is none."""
-    return _RANK[Stage(stage)]
+    return _RANK[stage]
 
 
 def is_in_funnel(stage: str) -> bool:
