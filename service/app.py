@@ -31,6 +31,7 @@ from service.intake.webhooks import install_intake
 from service.leads import lifecycle_routes as lifecycle
 from service.leads import reading_routes as reading
 from service.leads import routes as leads
+from service.leads.attributes import routes as attributes
 from service.lifecycle.errors import LifecycleError
 from service.outbound import routes as outbound
 from service.settings import Settings
@@ -43,6 +44,7 @@ ledger that remembers everything with both its times, and statistics that are ex
 _TAGS: Final = {
     "leads": "Who may buy: created, matched, amended, moved, corrected, forgotten.",
     "lifecycle": "The state machine as data, and the reasons of churn.",
+    "attributes": "What else you want to know of leads, with types.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",
     "events": "The change feed: every change once, in order.",
     "channels": "Where leads come from: addresses, secrets, mappings.",
@@ -54,6 +56,7 @@ _ROUTERS: Final = (
     leads.router,
     reading.router,
     lifecycle.router,
+    attributes.router,
     intake.router,
     outbound.router,
     stats.router,

@@ -16,6 +16,8 @@ from service.core.errors import Invalid, ServiceError
 from service.core.http.etags import Precondition
 from service.leads import identity_store, store
 from service.leads.amend import amend, claim_for, clean_patch, flatten, merge_patch, refuse_faults
+from service.leads.attributes.checking import checked, known_for
+from service.leads.attributes.definitions import Definitions
 from service.leads.book import Book, Entry, refuse_gone
 from service.leads.errors import IdentityTaken, LeadNotFound
 from service.leads.identities import Identity, identities_of
@@ -54,12 +56,19 @@ def submission_of(given: Mapping[str, Any]) -> Cleaned:
     return cleaned
 
 
+def _with_checked(given: dict[str, Any], definitions: Definitions) -> dict[str, Any]:
+    """Return a body whose attributes are of their types; raises `Invalid`."""
+    return given | {"attributes": checked(given["attributes"], definitions)} if given.get("attributes") else given
+
+
 async def create_leads(
     connection: AsyncConnection, bodies: Sequence[LeadCreate], writer: Writer
 ) -> list[dict[str, Any] | Exception]:
     """Create or match a lead for each body: the lead with ``matched_by`` and ``conflicts``, or the error of that item alone."""
+    given = [body.model_dump(exclude_unset=True) for body in bodies]
+    definitions = await known_for(connection, (one.get("attributes") for one in given))
     outcomes: list[Cleaned | Exception] = [
-        _attempt(submission_of, body.model_dump(exclude_unset=True)) for body in bodies
+        _attempt(lambda one: submission_of(_with_checked(one, definitions)), one) for one in given
     ]
     book = Book(connection, now=writer.now, actor=writer.actor)
     taken = await take_into(book, [outcome for outcome in outcomes if isinstance(outcome, Cleaned)], via="api")
@@ -96,6 +105,7 @@ async def upsert_lead(
     """
     identity = Identity(f"external:{system}", external_id)
     given = body.model_dump(exclude_unset=True)
+    given = _with_checked(given, await known_for(connection, [given.get("attributes")]))
     ids = given.get("external_ids", {})
     if ids is None or ids.get(system, external_id) != external_id:
         pointer = "/external_ids" if ids is None else identity.pointer
@@ -139,7 +149,9 @@ async def _known_as(connection: AsyncConnection, one: Submission) -> UUID | None
 
 async def amend_lead(connection: AsyncConnection, lead_id: UUID, body: LeadPatch, writer: Writer) -> dict[str, Any]:
     """Apply a merge patch to a lead and return it."""
-    return lead_out((await _amend_one(connection, lead_id, body.model_dump(exclude_unset=True), writer)).row)
+    given = body.model_dump(exclude_unset=True)
+    given = _with_checked(given, await known_for(connection, [given.get("attributes")]))
+    return lead_out((await _amend_one(connection, lead_id, given, writer)).row)
 
 
 async def _amend_one(

@@ -17,6 +17,7 @@ from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Unavailable
 from service.core.ids import new_id
 from service.leads import identity_store
+from service.leads.attributes.checking import conform, known_for
 from service.leads.book import Book, Entry
 from service.leads.errors import NoIdentity
 from service.leads.filling import FILLED, fill_blanks, revise
@@ -73,6 +74,9 @@ async def take_into(
     A submission that cannot be taken in is ``refused`` with its error and spoils no other. The leads that ``along`` identifies are
     taken into the book together with the matched ones: locked at once, in one order.
     """
+    if via != "api":
+        definitions = await known_for(book.connection, (one.submission.attributes for one in cleaned))
+        cleaned = [conform(one, definitions) for one in cleaned]
     plans = [_plan_for(one) for one in cleaned]
     await _settle_identities(book, plans)
     matched = [plan for plan in plans if plan.lead_id and not plan.is_new]

@@ -1,0 +1,1 @@
+"""Custom attributes: what users want to know of leads besides what everybody wants to know, with types if they define them."""
