@@ -16,6 +16,8 @@ _STATEMENTS: Final = (
     text("UPDATE transitions SET note = NULL WHERE lead_id = :lead_id AND note IS NOT NULL"),
     text("UPDATE corrections SET reason = '' WHERE lead_id = :lead_id AND reason <> ''"),
     text("UPDATE touchpoints SET utm = '{}' WHERE lead_id = :lead_id AND utm <> '{}'"),
+    # That they agreed, when and on what basis is ours to prove even now; what they said and how is theirs.
+    text("UPDATE consents SET source = NULL, wording = NULL, evidence = '{}' WHERE lead_id = :lead_id"),
     text("UPDATE activities SET data = '{}' WHERE lead_id = :lead_id AND data <> '{}'"),
 )
 # Answers kept for repeated requests quote the lead, and name its id.

@@ -18,6 +18,7 @@ from service.cleaning.submission import Submission
 from service.leads import identity_store
 from service.leads.book import Book, Entry
 from service.leads.identities import Identity, identities_of
+from service.leads.privacy.telling import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,11 @@ async def note(book: Book, happenings: Sequence[Happening]) -> list[UUID | None]
     owned = await identity_store.owners(book.connection, every) if every else {}
     found = [next((owned[identity] for identity in identities if identity in owned), None) for identities in wanted]
     await book.take({lead_id for lead_id in found if lead_id is not None})
+    words = await Words.known(
+        book, [(lead_id, _word(one, book)) for one, lead_id in zip(happenings, found, strict=True) if lead_id]
+    )
     return [
-        _note_one(book, happening, book.entries.get(lead_id) if lead_id else None)
+        _note_one(book, happening, book.entries.get(lead_id) if lead_id else None, words)
         for happening, lead_id in zip(happenings, found, strict=True)
     ]
 
@@ -67,12 +71,12 @@ def identities_told(person: Mapping[str, Any], default_region: str | None = None
     return identities_of(email=one.email, phone=one.phone, external_ids=one.external_ids)
 
 
-def _note_one(book: Book, happening: Happening, entry: Entry | None) -> UUID | None:
+def _note_one(book: Book, happening: Happening, entry: Entry | None, words: Words) -> UUID | None:
     if entry is None or entry.row["erased_at"] is not None or entry.row["merged_into"] is not None:
         return None
-    at = min(happening.occurred_at or book.now, book.now)
+    at = _when(happening, book)
     if happening.purpose is not None:
-        _note_consent(book, entry, happening, at)
+        _note_consent(book, entry, happening, words)
     else:
         activity = book.add_activity(
             entry,
@@ -88,13 +92,29 @@ def _note_one(book: Book, happening: Happening, entry: Entry | None) -> UUID | N
     return entry.id
 
 
-def _note_consent(book: Book, entry: Entry, happening: Happening, at: datetime) -> None:
-    """Keep the newest word on each purpose; an older one that comes late changes nothing."""
-    consent = entry.row["consent"]
-    known = consent.get(happening.purpose)
-    since = at.isoformat().replace("+00:00", "Z")
-    told = {"granted": happening.granted, "at": since, "source": happening.channel}
-    if isinstance(known, Mapping) and (str(known.get("at", "")) > since or known == told):
-        return
-    entry.row["consent"] = {**consent, happening.purpose: told}
-    book.announce(entry, "lead.updated", {"changed": ["consent"]}, at=at)
+def _note_consent(book: Book, entry: Entry, happening: Happening, words: Words) -> None:
+    """Record a word, and keep the newest one on each purpose; an older one that comes late changes nothing."""
+    at, told = _when(happening, book), _word(happening, book)
+    changed = words.tell(
+        book,
+        entry,
+        told,
+        at=at,
+        source=happening.channel,
+        delivery_id=happening.delivery_id,
+        repeated=False,
+    )
+    if changed:
+        book.announce(entry, "lead.updated", {"changed": changed}, at=at)
+
+
+def _word(happening: Happening, book: Book) -> dict[str, Any]:
+    """Return what a happening says of a consent as a lead's row has it, or nothing."""
+    if happening.purpose is None:
+        return {}
+    since = _when(happening, book).isoformat().replace("+00:00", "Z")
+    return {happening.purpose: {"granted": happening.granted, "at": since, "source": happening.channel}}
+
+
+def _when(happening: Happening, book: Book) -> datetime:
+    return min(happening.occurred_at or book.now, book.now)
