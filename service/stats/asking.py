@@ -20,7 +20,7 @@ from service.stats.schemas.scope import ScopeQuery
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 _YEARS: Final = range(1900, 2200)
-_LONGEST_WINDOW: Final = timedelta(days=36_525)
+LONGEST_WINDOW: Final = timedelta(days=36_525)
 _DURATION: Final = re.compile(
     r"P(?!$)(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,5})D)?(?:T(?=\d)(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})S)?)?",
     re.ASCII,
@@ -99,14 +99,14 @@ def parse_bound(given: str, zone: ZoneInfo, *, pointer: str) -> datetime:
     return at.astimezone(UTC)
 
 
-def parse_duration(given: str) -> timedelta:
+def parse_duration(given: str, *, pointer: str = "?window") -> timedelta:
     """Return the span of an ISO 8601 duration; years and months are refused, for they are not always equally long."""
     match = _DURATION.fullmatch(given)
     if match is None:
-        raise Invalid("?window", "must be an ISO 8601 duration in weeks, days, hours, minutes or seconds, such as P30D")
+        raise Invalid(pointer, "must be an ISO 8601 duration in weeks, days, hours, minutes or seconds, such as P30D")
     span = timedelta(**{unit: int(amount) for unit, amount in match.groupdict(default="0").items()})
-    if span > _LONGEST_WINDOW:
-        raise Invalid("?window", "must not be longer than 100 years")
+    if span > LONGEST_WINDOW:
+        raise Invalid(pointer, "must not be longer than 100 years")
     return span
 
 

@@ -5,28 +5,35 @@ Every count of an answer comes with an address of ``GET /v1/leads`` whose list h
 (``from to tz unit skips window known_at``, every dimension, ``missing``):
 
 =========  ======================================================================================================
-behind     ``funnel`` (journeys that started in the interval), ``period`` or ``trend`` (what happened in the interval)
+behind     ``funnel`` or ``cohorts`` (journeys that started in the interval), ``period``, ``trend`` or ``flow`` (what
+           happened in the interval)
 stage      the stage of the figure
 part       funnel: reached (default), entered, skipped, open, churned, churned.<category>, decided;
-           period: in (default), out, next (exits onward), opening, closing; trend: in
+           period: in (default), out, next (exits onward), opening, closing; trend: in;
+           flow: from.<stage>, or from.nothing for those acquired;
+           cohorts: all (default), or those that came to the stage at an age, such as P30D..P60D (above .. up to)
 =========  ======================================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select
 
 from service.core.errors import Invalid
-from service.stats.asking import behind_of, question_of
+from service.stats.asking import behind_of, parse_duration, question_of
+from service.stats.cohorts import MILESTONES
 from service.stats.definitions import FUNNEL_PARTS, cells_in
+from service.stats.flow import FLOW_PARTS, NOTHING
 from service.stats.funnel import PERIOD_PARTS, RUNGS, STAGES, onward
 from service.stats.question import Question
 from service.stats.store import behind, sources
 from service.stats.store.dimensions import Shape
+from service.stats.store.flows import moves_between
+from service.stats.store.milestones import journeys_aged
 
 
 class Behind(NamedTuple):
@@ -46,18 +53,51 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime) -> Behind:
     ``pairs`` are the address's own parameters only, without those of paging.
     """
     query = behind_of(pairs)
-    question = question_of(query, mode="cohort" if query.behind == "funnel" else "period", now=now)
-    stages, parts = {
-        "funnel": (RUNGS, FUNNEL_PARTS),
-        "period": (STAGES, PERIOD_PARTS),
-        "trend": (STAGES, PERIOD_PARTS[:1]),
-    }[query.behind]
+    question = question_of(query, mode="cohort" if query.behind in _COHORTS else "period", now=now)
+    if query.behind == "cohorts":
+        return _cohorts(question, query.stage, query.part or _ALL)
+    stages, parts = _PARTS[query.behind]
     if query.stage not in stages:
         raise Invalid("?stage", f"must be one of {', '.join(stages)}")
     part = query.part if query.part is not None else parts[0]
     if part not in parts:
         raise Invalid("?part", f"must be one of {', '.join(parts)}")
-    return _funnel(question, query.stage, part) if query.behind == "funnel" else _period(question, query.stage, part)
+    find = {"funnel": _funnel, "flow": _flow}.get(query.behind, _period)
+    return find(question, query.stage, part)
+
+
+_ALL: Final = "all"
+_COHORTS: Final = frozenset({"funnel", "cohorts"})
+_PARTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "funnel": (RUNGS, FUNNEL_PARTS),
+    "period": (STAGES, PERIOD_PARTS),
+    "trend": (STAGES, PERIOD_PARTS[:1]),
+    "flow": (STAGES, FLOW_PARTS),
+}
+
+
+def _flow(question: Question, stage: str, part: str) -> Behind:
+    source = part.removeprefix("from.")
+    given = sources.parameters(question) | {"low": question.low, "high": question.high, "stage": stage}
+    if source == NOTHING:
+        return Behind(moves_between(Shape.of(question), acquired=True), given)
+    return Behind(moves_between(Shape.of(question), acquired=False), given | {"source": source})
+
+
+def _cohorts(question: Question, stage: str, part: str) -> Behind:
+    if stage not in MILESTONES:
+        raise Invalid("?stage", f"must be one of {', '.join(MILESTONES)}")
+    given = sources.parameters(question) | {"low": question.low, "high": question.high}
+    shape = Shape.of(question)
+    if part == _ALL:
+        return Behind(journeys_aged(shape, stage, question.skips, aged=False), given)
+    youngest, dots, oldest = part.partition("..")
+    if not dots:
+        raise Invalid("?part", "must be all, or an age such as P30D..P60D")
+    ages = parse_duration(youngest, pointer="?part"), parse_duration(oldest, pointer="?part")
+    # Whoever came at once is of the first age.
+    given |= {"youngest": ages[0] or timedelta(microseconds=-1), "oldest": ages[1]}
+    return Behind(journeys_aged(shape, stage, question.skips, aged=True), given)
 
 
 def _funnel(question: Question, stage: str, part: str) -> Behind:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.stats.asking import parse_zone, question_of
-from service.stats.calendars import Interval, boundaries, bucket_start
+from service.stats.answering import bounds_of, ungrouped, with_totals
+from service.stats.asking import LONGEST_WINDOW, parse_duration, question_of
+from service.stats.calendars import Interval
+from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
-from service.stats.funnel import CellCount, MoveCount, cohort_groups, period_groups
-from service.stats.question import Question, definition
+from service.stats.flow import distinct, flow_groups, flows
+from service.stats.funnel import cohort_groups, period_groups
+from service.stats.occupancy import balances, occupancy_groups
+from service.stats.question import Question, definition, duration
+from service.stats.schemas.cohorts import CohortsQuery
+from service.stats.schemas.flow import FlowQuery, OccupancyQuery
 from service.stats.schemas.funnel import FunnelQuery
 from service.stats.schemas.trend import TrendQuery
-from service.stats.store.counts import cohort_counts, first_bucket, move_counts
+from service.stats.store.counts import cohort_counts, move_counts
+from service.stats.store.flows import lead_counts
+from service.stats.store.milestones import age_counts
 from service.stats.trend import entries, progress, trend_groups
-from service.stats.wording import funnel_text, trend_text
-
-MAX_BUCKETS: Final = 2_000
-
-Count = TypeVar("Count", CellCount, MoveCount)
+from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text
 
 
 async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: datetime) -> dict[str, Any]:
@@ -32,13 +33,13 @@ async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: dateti
     question = question_of(query, mode=query.mode, now=now)
     bounds = (question.low, question.high)
     if question.mode == "cohort":
-        cells, all_cells = await _with_totals(question, lambda asked: cohort_counts(connection, asked, bounds))
-        groups, totals = cohort_groups(question, cells), cohort_groups(_ungrouped(question), all_cells)
+        cells, all_cells = await with_totals(question, lambda asked: cohort_counts(connection, asked, bounds))
+        groups, totals = cohort_groups(question, cells), cohort_groups(ungrouped(question), all_cells)
     else:
-        moves, all_moves = await _with_totals(
+        moves, all_moves = await with_totals(
             question, lambda asked: move_counts(connection, asked, bounds, since=BEGINNING)
         )
-        groups, totals = period_groups(question, moves), period_groups(_ungrouped(question), all_moves)
+        groups, totals = period_groups(question, moves), period_groups(ungrouped(question), all_moves)
     described = definition(question, funnel_text(question))
     return {"definition": described, "groups": groups, "totals": totals[0]}
 
@@ -48,49 +49,87 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
     started in it (cohort mode).
     """
     question = question_of(query, mode=query.mode, now=now)
-    bounds = await _bounds(connection, question, query.interval)
+    bounds = await bounds_of(connection, question, query.interval)
     # What nobody named an end for may be counted in the coarsest buckets there are: nothing lies behind it.
     edges = [*bounds[:-1], question.high] if bounds else []
     if not edges:
         series, totals = {}, {}
     elif question.mode == "cohort":
-        cells, all_cells = await _with_totals(question, lambda asked: cohort_counts(connection, asked, edges))
+        cells, all_cells = await with_totals(question, lambda asked: cohort_counts(connection, asked, edges))
         series, totals = progress(question, cells), progress(question, all_cells)
     else:
-        moves, all_moves = await _with_totals(
+        moves, all_moves = await with_totals(
             question, lambda asked: move_counts(connection, asked, edges, since=edges[0])
         )
         series, totals = entries(moves), entries(all_moves)
     described = definition(question, trend_text(question, query.interval)) | {"interval": query.interval}
-    groups, whole = trend_groups(question, bounds, series), trend_groups(_ungrouped(question), bounds, totals)
+    groups, whole = trend_groups(question, bounds, series), trend_groups(ungrouped(question), bounds, totals)
     return {"definition": described, "groups": groups, "totals": whole[0]}
 
 
-async def _with_totals(
-    question: Question, ask: Callable[[Question], Awaitable[list[Count]]]
-) -> tuple[list[Count], list[Count]]:
-    """Return the counts of the groups, and of all of them together."""
-    counts = await ask(question)
-    if "tag" in question.group_by:
-        # A lead with several tags is in several groups: only a count of its own says how many there are in all.
-        return counts, await ask(_ungrouped(question))
-    return counts, [count._replace(key=()) for count in counts]
+async def flow(connection: AsyncConnection, query: FlowQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `FlowOut`, how many moved between each pair of stages, and on request how many different leads."""
+    question = question_of(query, mode="period", now=now)
+    bounds = await _buckets(connection, question, query.interval)
+    edges = [*bounds[:-1], question.high] if bounds else []
+    moves, all_moves, leads, all_leads = {}, {}, {}, {}
+    if edges:
+        counted, of_all = await with_totals(
+            question, lambda asked: move_counts(connection, asked, edges, since=edges[0])
+        )
+        moves, all_moves = flows(counted), flows(of_all)
+    if edges and query.distinct:
+        # Somebody may be in two groups, so those of all groups are counted anew.
+        leads = distinct(await lead_counts(connection, question, edges))
+        all_leads = distinct(await lead_counts(connection, ungrouped(question), edges)) if question.group_by else leads
+    described = definition(question, flow_text(question, query.interval))
+    groups = flow_groups(question, bounds, moves, leads if query.distinct else None)
+    whole = flow_groups(ungrouped(question), bounds, all_moves, all_leads if query.distinct else None)
+    asked = {"interval": query.interval, "distinct": query.distinct}
+    return {"definition": described | asked, "groups": groups, "totals": whole[0]}
 
 
-def _ungrouped(question: Question) -> Question:
-    return replace(question, group_by=())
+async def _buckets(connection: AsyncConnection, question: Question, interval: Interval | None) -> list[datetime]:
+    if interval is not None:
+        return await bounds_of(connection, question, interval)
+    return [question.low, question.end]
 
 
-async def _bounds(connection: AsyncConnection, question: Question, interval: Interval) -> list[datetime]:
-    """Return where the buckets begin and where the last one ends; nothing while nothing has happened and no start was named."""
-    zone = parse_zone(question.tz)
-    start = question.start
-    if start is None:
-        first = await first_bucket(connection, question)
-        if first is None or first >= question.end:
-            return []
-        start = bucket_start(first, interval=interval, zone=zone)
-    bounds = list(islice(boundaries(start, question.end, interval=interval, zone=zone), MAX_BUCKETS + 2))
-    if len(bounds) > MAX_BUCKETS + 1:
-        raise Invalid("?interval", f"makes more than {MAX_BUCKETS} buckets: take a larger one, or a shorter time")
-    return bounds
+async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `OccupancyOut`, how many leads stood in each stage at an instant, or at every one of a calendar's."""
+    if query.at is not None:
+        if query.from_ is not None or query.to is not None:
+            raise Invalid("?at", "is one instant: leave from and to out, or ask for them alone")
+        query = query.model_copy(update={"to": query.at})
+    question = question_of(query, mode="period", now=now)
+    series = question.start is not None
+    instants = await bounds_of(connection, question, query.interval) if series else [question.end]
+    edges = [BEGINNING, *instants[:-1], question.high]
+    counted, of_all = await with_totals(question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING))
+    described = definition(question, occupancy_text(question)) | {"interval": query.interval if series else None}
+    groups = occupancy_groups(question, instants, balances(counted))
+    whole = occupancy_groups(ungrouped(question), instants, balances(of_all))
+    return {"definition": described, "groups": groups, "totals": whole[0]}
+
+
+async def cohorts(connection: AsyncConnection, query: CohortsQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `CohortsOut`, how many of those that started in a bucket came to a stage at which age."""
+    if query.window is not None:
+        raise Invalid("?window", "says how old a cohort may be in a funnel; here ages and age say it")
+    question = question_of(query, mode="cohort", now=now)
+    size = parse_duration(query.age, pointer="?age")
+    if not size or size * query.ages > LONGEST_WINDOW:
+        raise Invalid("?age", "must be longer than nothing, and all ages together not longer than 100 years")
+    bounds = await bounds_of(connection, question, query.interval)
+    edges = [*bounds[:-1], question.high] if bounds else []
+
+    async def counts(asked: Question) -> list[AgeCount]:
+        return await age_counts(connection, asked, edges, stage=query.milestone, size=size) if edges else []
+
+    counted, of_all = await with_totals(question, counts)
+    ages = Ages(size, query.ages, min(now, question.known_at or now))
+    described = definition(question, cohorts_text(question, query.milestone, query.interval))
+    asked = {"interval": query.interval, "milestone": query.milestone, "age": duration(size), "ages": query.ages}
+    groups = cohort_triangle(question, bounds, query.milestone, ages, counted)
+    whole = cohort_triangle(ungrouped(question), bounds, query.milestone, ages, of_all)
+    return {"definition": described | asked, "groups": groups, "totals": whole[0]}

@@ -87,8 +87,7 @@ def instant(at: datetime) -> str:
 
 def duration(span: timedelta) -> str:
     """Return a duration as ISO 8601: whole days as ``P30D``, anything else in seconds."""
-    seconds = span.total_seconds()
-    return f"P{span.days}D" if span == timedelta(days=span.days) else f"PT{seconds:g}S"
+    return f"P{span.days}D" if span == timedelta(days=span.days) else f"PT{span // timedelta(seconds=1)}S"
 
 
 @dataclass(frozen=True, slots=True)

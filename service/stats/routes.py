@@ -11,6 +11,8 @@ from service.core.http.answers import json_answer
 from service.core.http.auth import require
 from service.core.http.routing import ReadConnection, ServiceRoute
 from service.stats import operations
+from service.stats.schemas.cohorts import CohortsOut, CohortsQuery
+from service.stats.schemas.flow import FlowOut, FlowQuery, OccupancyOut, OccupancyQuery
 from service.stats.schemas.funnel import FunnelOut, FunnelQuery
 from service.stats.schemas.trend import TrendOut, TrendQuery
 
@@ -31,3 +33,31 @@ async def get_funnel(query: Annotated[FunnelQuery, Query()], connection: ReadCon
 async def get_trend(query: Annotated[TrendQuery, Query()], connection: ReadConnection) -> Response:
     """Answer with one number per stage and calendar bucket, empty buckets included."""
     return json_answer(await operations.trend(connection, query, now=clock.now()))
+
+
+@router.get("/flow", response_model=FlowOut, operation_id="get_flow", summary="Who moved from which stage to which")
+async def get_flow(query: Annotated[FlowQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with the moves between each pair of stages: what a Sankey diagram needs."""
+    return json_answer(await operations.flow(connection, query, now=clock.now()))
+
+
+@router.get(
+    "/occupancy",
+    response_model=OccupancyOut,
+    operation_id="get_occupancy",
+    summary="How many leads stood in each stage at an instant",
+)
+async def get_occupancy(query: Annotated[OccupancyQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with the leads in each stage now, at an instant, or at every bucket's end of a calendar."""
+    return json_answer(await operations.occupancy(connection, query, now=clock.now()))
+
+
+@router.get(
+    "/cohorts",
+    response_model=CohortsOut,
+    operation_id="get_cohorts",
+    summary="How many came to a stage at which age, cohort by cohort",
+)
+async def get_cohorts(query: Annotated[CohortsQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with a triangle: start buckets by age buckets, null where nobody can be that old yet."""
+    return json_answer(await operations.cohorts(connection, query, now=clock.now()))

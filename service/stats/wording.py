@@ -35,6 +35,33 @@ def trend_text(question: Question, interval: Interval) -> str:
     return f"{_common(question)} By {interval} of the calendar of {question.tz}: {counted}{how}."
 
 
+def flow_text(question: Question, interval: Interval | None) -> str:
+    """Return the definition of a flow in words."""
+    how = f" By {interval} of the calendar of {question.tz}." if interval else ""
+    return (
+        f"{_common(question)} moves: how often leads went from the stage source to the stage target; source null is acquisition. A move "
+        f"counts in the group of the journey it came into. distinct_leads: how many different leads that were.{how}"
+    )
+
+
+def occupancy_text(question: Question) -> str:
+    """Return the definition of an occupancy in words."""
+    return (
+        f"{_common(question)} stages: how many stood in each stage at the instant, entries before it less exits before it; churned "
+        "leads stand in churned, and customers in won, until something moves them."
+    )
+
+
+def cohorts_text(question: Question, milestone: str, interval: Interval) -> str:
+    """Return the definition of a cohort triangle in words."""
+    how = " (or beyond it)" if question.skips == "credit" and milestone != "churned" else ""
+    return (
+        f"{_common(question)} A cohort is those that started in the same {interval} of the calendar of {question.tz}. count: came to "
+        f"{milestone}{how} at an age above the one before and up to this one; cumulative: all that came by this age, of all that "
+        "started. A cell is null until the youngest of its cohort can be that old. Bounds: Wilson, 95 %."
+    )
+
+
 def _common(question: Question) -> str:
     unit = (
         "journeys (each pass of a lead through the funnel)"

@@ -100,7 +100,7 @@ def _lead_row(person: Person) -> dict[str, Any]:
         "id": person.id, "stage": last.to_stage, "furthest_stage": journey.furthest_stage, "stage_entered_at": last.occurred_at,
         "journey": journey.number, "sequence": last.sequence, "version": 1, "industry": person.industry, "country": person.country,
         "channel": person.journeys[0].channel, "utm": {}, "external_ids": {}, "consent": {}, "score": person.score, "tags": list(person.tags),
-        "attributes": {}, "verdict": "valid", "verdict_reasons": [], "test": person.test, "created_at": NOW, "updated_at": NOW,
+        "attributes": {}, "raw": {}, "verdict": "valid", "verdict_reasons": [], "test": person.test, "created_at": NOW, "updated_at": NOW,
         "acquired_at": person.moves[0].occurred_at,
     }  # fmt: skip
 

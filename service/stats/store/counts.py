@@ -95,7 +95,7 @@ def _intervals(question: Question, bounds: Sequence[datetime], *, rolled: bool) 
     return given
 
 
-def _bucket_of(at: ColumnElement[Any], *, bucketed: bool) -> ColumnElement[int]:
+def bucket_of(at: ColumnElement[Any], *, bucketed: bool) -> ColumnElement[int]:
     """Return the number of the bucket that an instant lies in; where there is only one there is nothing to look up."""
     number = func.width_bucket(at, bindparam("bounds", type_=ARRAY(Instant))) if bucketed else _ONLY
     return number.label("bucket")
@@ -126,7 +126,7 @@ def _rolled(rollup: Table, deltas: Table, names: Sequence[str]) -> FromClause:
 def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
     rows = _rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell", "count"))
     dimensions = Dimensions(shape, rows)
-    bucket = _bucket_of(rows.c.bucket, bucketed=bucketed)
+    bucket = bucket_of(rows.c.bucket, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.cell]
     total = _total(rows.c["count"])
     return (
@@ -141,7 +141,7 @@ def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
 def _cohort_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
     journey = sources.counted_journeys(windowed=shape.windowed, known=shape.known)
     dimensions = Dimensions(shape, journey)
-    bucket = _bucket_of(journey.c.started_at, bucketed=bucketed)
+    bucket = bucket_of(journey.c.started_at, bucketed=bucketed)
     by = [*dimensions.keys, journey.c.cell]
     return (
         select(bucket, *by, func.count())
@@ -156,7 +156,7 @@ def _flow_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
     names = ("bucket", "channel", "campaign", "from_stage", "to_stage", "moved_in", "moved_out")
     rows = _rolled(flow_rollup, flow_deltas, names)
     dimensions = Dimensions(shape, rows)
-    bucket = _bucket_of(rows.c.bucket, bucketed=bucketed)
+    bucket = bucket_of(rows.c.bucket, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.from_stage, rows.c.to_stage]
     moved_in, moved_out = _total(rows.c.moved_in), _total(rows.c.moved_out)
     return (
@@ -173,7 +173,7 @@ def _flow_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
     sided, side = sources.sides(move)
     journey = sources.counted_journeys(windowed=False, known=shape.known)
     dimensions = Dimensions(shape, journey)
-    bucket = _bucket_of(move.c.occurred_at, bucketed=bucketed)
+    bucket = bucket_of(move.c.occurred_at, bucketed=bucketed)
     by = [*dimensions.keys, move.c.from_stage, move.c.to_stage]
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
     return (
