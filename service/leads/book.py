@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.ids import new_id
 from service.leads import store
-from service.leads.counting import CohortKey, Deltas, cohort_key, journey_cell
+from service.leads.counting import CohortKey, Deltas, cohort_key
 from service.leads.errors import LeadErased, LeadMerged, LeadNotFound
+from service.leads.lives import journey_of, journey_row, life_of, number_before, projection
 from service.leads.present import activity_out, lead_out, transition_out
 from service.lifecycle.ledger import Journey, Life, Replayed, Step, Transition, advance
 from service.lifecycle.machine import STARTS_JOURNEY
 from service.outbound.events import event_row
-
-_JOURNEY_FIELDS: Final = tuple(Journey.__dataclass_fields__)
 
 
 class Entry:
@@ -109,7 +108,7 @@ class Book:
         self._journeys[entry.id, journey.number] = (entry, journey)
         if not entry.row["test"]:
             self._deltas.count_move(row, left=left, entered=journey)
-        entry.row |= _projection(entry.life)
+        entry.row |= projection(entry.life)
         if transition.step.amount is not None:
             entry.row |= {"amount": transition.step.amount, "currency": transition.step.currency}
         kind = "lead.created" if row["sequence"] == 1 else "lead.stage_changed"
@@ -190,11 +189,23 @@ class Book:
         )
 
     async def correct(
-        self, entry: Entry, *, old: Sequence[Mapping[str, Any]], new: Replayed, from_sequence: int, reason: str
+        self,
+        entry: Entry,
+        *,
+        old: Sequence[Mapping[str, Any]],
+        new: Replayed,
+        from_sequence: int,
+        reason: str,
+        cause: UUID | None = None,
+        borrowed: Sequence[Mapping[str, Any]] | None = None,
     ) -> UUID:
-        """Replace a ledger's tail: the old rows stay, superseded; journeys, statistics and the lead's row follow the new ones."""
-        correction_id = new_id()
-        before = {row["number"]: journey_of(row) for row in await store.read_journeys(self.connection, entry.id)}
+        """Replace a ledger's tail: the old rows stay, superseded; journeys, statistics and the lead's row follow the new ones.
+
+        ``cause`` is the merge that does it, or else a new correction; ``borrowed`` has, for each row of the new ledger, the columns that
+        are not this writer's but those of whoever recorded the step first.
+        """
+        correction_id = cause or new_id()
+        before = await self._counted_journeys(entry)
         await store.supersede(
             self.connection, entry.id, from_sequence=from_sequence, correction_id=correction_id, at=self.now
         )
@@ -209,14 +220,29 @@ class Book:
                 "recorded_at": self.now,
             }
         )
-        entry.counted_as = {number: cohort_key(journey) for number, journey in before.items()}
         self._count_moves(entry, [row for row in old if row["sequence"] >= from_sequence], before, times=-1)
         if any(row["amount"] is not None for row in old[from_sequence - 1 :]):
             # What the superseded rows said of money is no longer so; what is left of the ledger decides.
             kept = next((one.step for one in reversed(new.transitions) if one.step.amount is not None), None)
             entry.row |= {"amount": kept and kept.amount, "currency": kept and kept.currency}
-        self._rewrite(entry, new, from_sequence, correction_id)
+        self._rewrite(entry, new, from_sequence, correction_id, borrowed)
         return correction_id
+
+    async def withdraw(self, entry: Entry, *, ledger: Sequence[Mapping[str, Any]], cause: UUID) -> None:
+        """Take a lead's whole ledger back: its rows stay, superseded, and what they counted for is taken out of the statistics."""
+        before = await self._counted_journeys(entry)
+        await store.supersede(self.connection, entry.id, from_sequence=1, correction_id=cause, at=self.now)
+        await store.uncount_journeys(self.connection, entry.id)
+        self._count_moves(entry, ledger, before, times=-1)
+        for key in entry.counted_as.values():
+            self._deltas.count_journey(key, -1)
+        entry.counted_as.clear()
+
+    async def _counted_journeys(self, entry: Entry) -> dict[int, Journey]:
+        rows = await store.read_journeys(self.connection, entry.id)
+        known = {row["number"]: journey_of(row) for row in rows}
+        entry.counted_as = {row["number"]: cohort_key(known[row["number"]]) for row in rows if row["counted"]}
+        return known
 
     async def end_test(self, entry: Entry) -> None:
         """Count a lead that was a test until now, with all its journeys and moves; whoever calls announces it."""
@@ -242,10 +268,17 @@ class Book:
             return
         for row in moves:
             entered = journeys[row["journey"]]
-            left = None if row["from_stage"] is None else journeys.get(_number_before(row), entered)
+            left = None if row["from_stage"] is None else journeys.get(number_before(row), entered)
             self._deltas.count_move(row, left=left, entered=entered, times=times)
 
-    def _rewrite(self, entry: Entry, new: Replayed, from_sequence: int, correction_id: UUID) -> None:
+    def _rewrite(
+        self,
+        entry: Entry,
+        new: Replayed,
+        from_sequence: int,
+        correction_id: UUID,
+        borrowed: Sequence[Mapping[str, Any]] | None,
+    ) -> None:
         journeys = {journey.number: journey for journey in new.journeys}
         for number, key in entry.counted_as.items():
             if number not in journeys and not entry.row["test"]:
@@ -253,11 +286,12 @@ class Book:
         entry.life = new.life
         first = new.transitions[0]
         came_from = {"channel": first.step.channel, "campaign": first.step.campaign}
-        entry.row |= _projection(new.life) | came_from | {"acquired_at": first.occurred_at}
+        entry.row |= projection(new.life) | came_from | {"acquired_at": first.occurred_at}
         for journey in new.journeys:
             self._journeys[entry.id, journey.number] = (entry, journey)
         for transition in new.transitions[from_sequence - 1 :]:
             row = self._ledger_row(entry, transition, correction_id=correction_id)
+            row |= borrowed[transition.sequence - 1] if borrowed else {}
             self._rows["transitions"].append(row)
             if row["amount"] is not None:
                 entry.row |= {"amount": row["amount"], "currency": row["currency"]}
@@ -269,7 +303,7 @@ class Book:
         """Write everything the book holds at once."""
         journeys: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
         for entry, journey in self._journeys.values():
-            journeys[entry.is_new].append(_journey_row(entry, journey))
+            journeys[entry.is_new].append(journey_row(entry.id, journey, counted=not entry.row["test"]))
             self._count(entry, journey)
         new = [entry.row for entry in self._changed.values() if entry.is_new]
         changed = [entry.row for entry in self._changed.values() if not entry.is_new]
@@ -295,44 +329,3 @@ def refuse_gone(row: Mapping[str, Any]) -> None:
         raise LeadErased(f"lead {row['id']} was erased")
     if row["merged_into"] is not None:
         raise LeadMerged(row["merged_into"])
-
-
-def life_of(row: Mapping[str, Any], journey: Mapping[str, Any]) -> Life:
-    """Return the life that a lead's row and its current journey's row stand for."""
-    return Life(
-        stage=row["stage"],
-        furthest_stage=row["furthest_stage"],
-        stage_entered_at=row["stage_entered_at"],
-        sequence=row["sequence"],
-        journey=journey_of(journey),
-        verdict=row["verdict"],
-        erased=row["erased_at"] is not None,
-    )
-
-
-def journey_of(row: Mapping[str, Any]) -> Journey:
-    """Return a stored journey."""
-    return Journey(**{name: row[name] for name in _JOURNEY_FIELDS})
-
-
-def _number_before(row: Mapping[str, Any]) -> int:
-    number: int = row["journey"]
-    return number - 1 if row["event"] in STARTS_JOURNEY else number
-
-
-def _projection(life: Life) -> dict[str, Any]:
-    return {
-        "stage": life.stage,
-        "furthest_stage": life.furthest_stage,
-        "stage_entered_at": life.stage_entered_at,
-        "sequence": life.sequence,
-        "journey": life.journey.number if life.journey else 0,
-    }
-
-
-def _journey_row(entry: Entry, journey: Journey) -> dict[str, Any]:
-    return {name: getattr(journey, name) for name in _JOURNEY_FIELDS} | {
-        "lead_id": entry.id,
-        "cell": journey_cell(journey),
-        "counted": not entry.row["test"],
-    }

@@ -183,6 +183,7 @@ _DROP_JOURNEYS = (
     text("UPDATE activities SET journey = :last WHERE lead_id = :lead_id AND journey > :last"),
     text("DELETE FROM journeys WHERE lead_id = :lead_id AND number > :last"),
 )
+_UNCOUNT_JOURNEYS = text("UPDATE journeys SET counted = FALSE WHERE lead_id = :lead_id AND counted")
 _REASONS = text("SELECT code, category, label, created_at FROM reasons ORDER BY code")
 _ADD_REASON = text(
     """INSERT INTO reasons (code, category, label, created_at) VALUES (:code, :category, :label, :created_at)
@@ -240,6 +241,11 @@ async def drop_journeys_after(connection: AsyncConnection, lead_id: UUID, last: 
     """Delete the journeys that a corrected ledger no longer has; what the lead did in them belongs to the last one that is left."""
     for statement in _DROP_JOURNEYS:
         await connection.execute(statement, {"lead_id": lead_id, "last": last})
+
+
+async def uncount_journeys(connection: AsyncConnection, lead_id: UUID) -> None:
+    """Let the journeys of a lead that was merged into another one count no more."""
+    await connection.execute(_UNCOUNT_JOURNEYS, {"lead_id": lead_id})
 
 
 async def read_reasons(connection: AsyncConnection) -> list[dict[str, Any]]:

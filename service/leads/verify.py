@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads import verify_store
-from service.leads.book import journey_of
 from service.leads.counting import journey_cell
+from service.leads.lives import journey_of
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import Journey, Life, replay, step_of
 
