@@ -83,19 +83,24 @@ class Woven:
 
 
 class _Weight(NamedTuple):
-    """What a way is worth: the first number that differs decides. A win is given up for nothing else."""
+    """What a way is worth: the first number that differs decides.
+
+    A win is given up for nothing else. Of ways that keep as much, the one that begins first is right: that is when the person came.
+    """
 
     wins: int = 0
     kept_before: int = 0
     kept: int = 0
+    begins: int = 0
     own: int = 0
     as_told: int = 0
 
-    def plus(self, piece: Piece, told: Event) -> _Weight:
+    def plus(self, piece: Piece, told: Event, place: int) -> _Weight:
         return _Weight(
             self.wins + (told == Event.WIN),
             self.kept_before + piece.was_kept,
             self.kept + 1,
+            -place if told == Event.ACQUIRE else self.begins,
             self.own + piece.is_own,
             self.as_told + (told == piece.step.event),
         )
@@ -128,15 +133,15 @@ def weave(strands: Sequence[Sequence[Piece]]) -> Woven:
     pieces = list(merge(*strands, key=lambda piece: piece.at))
     judged = list(dict.fromkeys(piece.among for piece in pieces if piece.step.category == _JUDGEMENT))
     ways: dict[_Standing, _Way] = {_Standing(None, 0): _Way(_Weight())}
-    for index, piece in enumerate(pieces):
+    for place, piece in enumerate(pieces):
         for standing, way in list(ways.items()):
             told = _told(piece, standing, judged)
             if told is None:
                 continue
-            weight = way.weight.plus(piece, told)
+            weight = way.weight.plus(piece, told, place)
             reached = _moved(standing, piece, told, judged)
             if reached not in ways or weight > ways[reached].weight:
-                ways[reached] = _Way(weight, way, index, told)
+                ways[reached] = _Way(weight, way, place, told)
     return _unrolled(max(ways.values(), key=lambda way: way.weight), pieces, judged)
 
 
