@@ -58,7 +58,7 @@ def _answer(row: Mapping[str, Any], at: datetime, purpose: str, medium: str) -> 
     against = ["nothing_said"] if purpose not in row["consent"] else _word_against(word, at)
     if not against and word.media and medium not in word.media:
         against = ["not_by_this_medium"]
-    why = [*why_not(row, medium=medium), *against]
+    why = list(dict.fromkeys([*why_not(row, medium=medium), *against]))
     return {
         "purpose": purpose,
         "medium": medium,

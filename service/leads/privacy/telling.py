@@ -42,23 +42,27 @@ class Words:
 
         ``at`` is when they were said unless they say it; with ``repeated``, a word that the lead has is recorded once more.
         """
-        newest = dict(entry.row["consent"])
+        changed = False
         for purpose, said in consent.items():
-            word = read_word(said)
-            told_at = min(word.at or at, book.now)
-            known = purpose in newest and _same(newest[purpose], said)
-            if known and not repeated:
+            word, known = read_word(said), entry.row["consent"]
+            if not repeated and purpose in known and _same(known[purpose], said):
                 continue
-            since = read_word(newest[purpose]).at if purpose in newest else None
-            since = since or self._times.get((entry.id, purpose))
-            if since is None or told_at >= since:
-                newest[purpose] = said
-                self._times[entry.id, purpose] = told_at
+            told_at = min(word.at or at, book.now)
+            changed |= self.put(entry, purpose, said, at=told_at)
             record(book, entry, purpose, word, at=told_at, source=source, delivery_id=delivery_id)
-        if newest == entry.row["consent"]:
-            return []
-        entry.row["consent"] = newest
-        return ["consent"]
+        return ["consent"] if changed else []
+
+    def put(self, entry: Entry, purpose: str, said: Any, *, at: datetime) -> bool:
+        """Let a word be the lead's if none on its purpose is newer, and say whether that changed the lead."""
+        known = entry.row["consent"]
+        since = read_word(known[purpose]).at or self._times.get((entry.id, purpose)) if purpose in known else None
+        if since is not None and at < since:
+            return False
+        self._times[entry.id, purpose] = at
+        if purpose in known and _same(known[purpose], said):
+            return False
+        entry.row["consent"] = {**known, purpose: said}
+        return True
 
 
 def record_patch(book: Book, entry: Entry, before: Mapping[str, Any]) -> None:

@@ -1,0 +1,109 @@
+"""What goes in and out over HTTP, for consents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from service.leads.fields import AttributeName, Attributes, Happened, Instant, LongText, ShortText
+
+BasisCode = Literal[
+    "consent",
+    "separate_consent",
+    "written_consent",
+    "guardian_consent",
+    "contract",
+    "legal_obligation",
+    "vital_interests",
+    "public_task",
+    "legitimate_interest",
+    "made_public",
+    "other_law",
+]
+Medium = Literal["email", "phone", "sms", "whatsapp", "wechat"]
+
+
+class ConsentCreate(BaseModel):
+    """A word on a consent: given, or taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    purpose: Annotated[AttributeName, Field(description="What for, in your own words", examples=["newsletter"])]
+    granted: Annotated[bool, Field(description="False takes it back, or objects")]
+    basis: Annotated[BasisCode, Field(description="One of GET /v1/consent-bases")] = "consent"
+    media: Annotated[
+        list[Medium], Field(max_length=10, description="By which means they may be reached for it; empty is by all")
+    ] = []
+    source: Annotated[ShortText, Field(description="Where it was given", examples=["webinar form"])] | None = None
+    wording: (
+        Annotated[
+            LongText,
+            Field(description="What was agreed to, or its name and version", examples=["privacy-notice 2026-03"]),
+        ]
+        | None
+    ) = None
+    evidence: Annotated[
+        Attributes, Field(description="What proves it", examples=[{"ip": "192.0.2.7", "double_opt_in": True}])
+    ] = {}
+    occurred_at: Annotated[Happened, Field(description="When it was said; now, if absent")] | None = None
+    expires_at: Annotated[Instant, Field(description="Until when it counts; for ever, if absent")] | None = None
+
+    @model_validator(mode="after")
+    def _takes_back_whole_purposes(self) -> Self:
+        if not self.granted and self.media:
+            raise ValueError(
+                "what is taken back is taken back for every medium; say granted with the media that remain"
+            )
+        return self
+
+
+class ConsentOut(BaseModel):
+    """A word on a consent, as it was recorded."""
+
+    id: UUID
+    lead_id: UUID
+    purpose: str
+    granted: Annotated[bool | None, Field(description="Null: neither yes nor no, or no longer said")]
+    basis: BasisCode
+    media: list[str]
+    source: str | None
+    wording: str | None
+    evidence: dict[str, Any]
+    actor: str
+    delivery_id: UUID | None
+    occurred_at: datetime
+    recorded_at: datetime
+    expires_at: datetime | None
+
+
+class BasisOut(BaseModel):
+    """A ground in law for using a person's data, and where the laws name it."""
+
+    code: BasisCode
+    text: str
+    gdpr: Annotated[str | None, Field(description="Articles of Regulation (EU) 2016/679")]
+    pipl: Annotated[
+        str | None, Field(description="Articles of the Personal Information Protection Law (个人信息保护法)")
+    ]
+    pipl_term: str | None
+    revocable: Annotated[bool, Field(description="Whether the person can take it back, refuse or object")]
+
+
+class ContactAnswer(BaseModel):
+    """Whether a lead may be contacted for a purpose by a medium, and why (not)."""
+
+    purpose: str
+    medium: Medium
+    allowed: bool
+    why: Annotated[
+        list[str],
+        Field(
+            description="`granted`, or all that is against it: `erased, suppressed_erased, suppressed_blocked, suppressed_unsubscribed, "
+            "no_address, nothing_said, withdrawn, expired, unclear, not_by_this_medium`"
+        ),
+    ]
+    basis: BasisCode | None
+    expires_at: datetime | None
