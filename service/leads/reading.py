@@ -12,9 +12,11 @@ from pydantic import BaseModel, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads import store
-from service.leads.book import life_of, refuse_gone
+from service.leads.book import refuse_gone
 from service.leads.errors import LeadNotFound
-from service.leads.present import activity_out, journey_out, lead_out, touchpoint_out, transition_out
+from service.leads.lives import life_of
+from service.leads.present import activity_out, consent_out, journey_out, lead_out, touchpoint_out, transition_out
+from service.leads.privacy.store import read_consents
 from service.lifecycle.ledger import allowed
 from service.outbound.store import read_changes
 
@@ -98,6 +100,7 @@ async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str,
         ),
         *(_item("touchpoint", row, touchpoint_out(row)) for row in await store.read_touchpoints(connection, lead_id)),
         *(_item("activity", row, activity_out(row)) for row in await store.read_activities(connection, lead_id)),
+        *(_item("consent", row, consent_out(row)) for row in await read_consents(connection, lead_id)),
         *(_correction(row) for row in await store.read_corrections(connection, lead_id)),
         *(_item("change", row, {"changed": row["changed"]}) for row in await read_changes(connection, lead_id)),
     ]
