@@ -7,9 +7,9 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-# As they look with dots gone and in lower case. In front of a name they stand in some countries, behind it nearly everywhere.
 # What stood before a legal form may be one itself.
 _ROUNDS: Final = 8
+# As they look with dots gone and in lower case. In front of a name they stand in some countries, behind it nearly everywhere.
 _FORMS: Final = """
 gmbh ggmbh mbh gesmbh ges ag kg kgaa ohg gbr ug haftungsbeschraenkt ev eg se partg partgmbb ek ekfm ekfr gmbhcokg cokg
 ltd limited llc llp lllp lp plc inc incorporated corp corporation co company pllc cic nfp sa sas sasu sarl eurl sci snc

@@ -35,6 +35,8 @@ _PLAIN: Final = (
     "referred_by",
     "owner",
 )
+_KEPT_RAW: Final = ("email", "phone", "full_name", "first_name", "last_name", "country", "company_domain", *_PLAIN)
+_RAW_LIMIT: Final = 1000
 # Where a field stands in the body of POST /v1/leads, and the reason it gives the verdict.
 _FIELDS: Final = {
     "email": ("/email", "email_invalid"),
@@ -51,6 +53,14 @@ class _Findings:
     faults: list[Fault] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    def keep(self, name: str, given: Any, made: Any) -> None:
+        """Remember what was given for a field if something else was made of it; of blanks there is nothing to remember."""
+        if given == made or (made is None and isinstance(given, str) and not given.strip()):
+            return
+        told = storable(given)
+        self.raw[name] = told[:_RAW_LIMIT] if isinstance(told, str) else told
 
     def report(self, pointer: str, why: str, reason: str) -> None:
         self.faults.append(Fault(pointer, why))
@@ -75,6 +85,7 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         one_line(submission.last_name, _NAME_LIMIT),
     )
     external_ids = _external_ids(found, submission.external_ids)
+    plain = {name: one_line(getattr(submission, name)) for name in _PLAIN}
     cleaned = Submission(
         email=email,
         phone=phone,
@@ -83,12 +94,12 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         last_name=name.last,
         company_domain=domain or (domain_of_mailbox(email) if email else None),
         country=country,
-        utm=_utm(submission.utm),
+        utm=_utm(found, submission.utm),
         external_ids=external_ids,
         consent=storable(submission.consent),
         tags=_tags(submission.tags),
         attributes=storable(submission.attributes) | found.notes,
-        **{name: one_line(getattr(submission, name)) for name in _PLAIN},
+        **plain,
         occurred_at=_aware(submission.occurred_at),
         test=submission.test,
         delivery_id=submission.delivery_id,
@@ -96,7 +107,11 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         revises=submission.revises,
     )
     verdict, reasons = judge(cleaned, found.reasons, faulty=bool(found.faults))
-    return Cleaned(cleaned, verdict, reasons, tuple(found.faults))
+    for kept in _KEPT_RAW:
+        given = getattr(submission, kept)
+        if given is not None:
+            found.keep(kept, given, domain if kept == "company_domain" else getattr(cleaned, kept))
+    return Cleaned(cleaned, verdict, reasons, tuple(found.faults), found.raw)
 
 
 def _checked(found: _Findings, name: str, raw: str | None, clean: Callable[[str], _Value]) -> _Value | None:
@@ -107,7 +122,6 @@ def _checked(found: _Findings, name: str, raw: str | None, clean: Callable[[str]
     except Unusable as why:
         pointer, reason = _FIELDS[name]
         found.report(pointer, str(why), reason)
-        found.notes[f"raw_{name}"] = raw
         return None
 
 
@@ -134,12 +148,14 @@ def _external_ids(found: _Findings, given: Mapping[str, str]) -> dict[str, str]:
             # Never cut: two long ids could become one person.
             pointer = "/external_ids/" + system.replace("~", "~0").replace("/", "~1")
             found.report(pointer, f"is longer than {TEXT_LIMIT} characters", "external_id_invalid")
+            found.keep(f"external_ids.{system}", value, None)
             continue
         kept[system] = identifier
+        found.keep(f"external_ids.{system}", value, identifier)
     return kept
 
 
-def _utm(given: Mapping[str, str]) -> dict[str, str]:
+def _utm(found: _Findings, given: Mapping[str, str]) -> dict[str, str]:
     """Return the campaign parameters under their bare names: ``utm_source`` and ``Source`` are both ``source``."""
     kept: dict[str, str] = {}
     for key, value in given.items():
@@ -147,6 +163,7 @@ def _utm(given: Mapping[str, str]) -> dict[str, str]:
         bare = name.lower().removeprefix("utm_") if name else None
         if bare and text:
             kept[bare] = text
+            found.keep(f"utm.{bare}", value, text)
     return kept
 
 

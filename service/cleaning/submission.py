@@ -65,11 +65,12 @@ class Fault:
 class Cleaned:
     """A submission after cleaning: what can be used of it, and how far it can be trusted.
 
-    ``submission`` is a normalised copy; the raw value behind each of ``faults`` is kept in its ``attributes`` as ``raw_<field>``.
-    ``reasons`` are the codes that led to the ``verdict``, without repetition.
+    ``submission`` is a normalised copy. ``raw`` has what was given for every field that was put right or cannot be used, under the field's
+    name, or ``utm.source`` and the like. ``reasons`` are the codes that led to the ``verdict``, without repetition.
     """
 
     submission: Submission
     verdict: Verdict
     reasons: tuple[str, ...]
     faults: tuple[Fault, ...]
+    raw: dict[str, Any] = field(default_factory=dict)

@@ -14,11 +14,12 @@ from service.leads.book import Book, Entry
 from service.leads.errors import IdentityTaken, NoIdentity
 from service.leads.identities import Identity, identities_of
 from service.leads.present import COMPANY
+from service.leads.privacy.telling import record_patch
 
 Patch = Mapping[str, Any]
 """A merge patch, flat: column → value, only what was given. ``external_ids``, ``attributes`` and ``consent`` are patches themselves."""
 
-_NESTED = ("external_ids", "attributes", "consent")
+_NESTED = ("external_ids", "attributes", "consent", "raw")
 _CONTACT = ("email", "phone", "country")
 
 
@@ -52,6 +53,7 @@ def clean_patch(patch: Patch, region: str | None = None) -> dict[str, Any]:
         name: getattr(cleaned.submission, name) if name in fields and name != "tags" else value
         for name, value in patch.items()
     }
+    clean["raw"] = {name: cleaned.raw.get(name) for name in patch if name not in _NESTED}
     if "full_name" in clean:
         # A new full name has new parts, unless they are given too.
         clean = {part: getattr(cleaned.submission, part) for part in ("first_name", "last_name")} | clean
@@ -82,12 +84,15 @@ async def amend(book: Book, entry: Entry, patch: Patch) -> list[str]:
     """Apply a cleaned patch whose identities are claimed; returns the names of what changed: nothing, and no event is written."""
     row = entry.row
     before = identities_of(email=row["email"], phone=row["phone"], external_ids=row["external_ids"])
-    changed = [name for name, value in patch.items() if _set(row, name, value)]
+    consent = row["consent"]
+    changed = [name for name, value in patch.items() if name != "raw" and _set(row, name, value)]
     if not changed:
         return []
+    changed += ["raw"] if _set(row, "raw", patch.get("raw", {})) else []
     if "full_name" not in patch and {"first_name", "last_name"} & set(changed):
         whole = normalise(Submission(first_name=row["first_name"], last_name=row["last_name"])).submission.full_name
         changed += ["full_name"] if _set(row, "full_name", whole) else []
+    record_patch(book, entry, consent)
     after = identities_of(email=row["email"], phone=row["phone"], external_ids=row["external_ids"])
     if not after:
         raise NoIdentity

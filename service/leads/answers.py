@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
@@ -21,6 +21,16 @@ class CompanyOut(BaseModel):
     size: str | None
     country: str | None
     region: str | None
+
+
+class CanContact(BaseModel):
+    """Whether a lead may be contacted; `GET /v1/leads/{id}/can-contact` says why (not)."""
+
+    email: Annotated[bool, Field(description="There is an address, and nothing forbids to write to it")]
+    phone: bool
+    purposes: Annotated[
+        dict[str, bool], Field(description="What they agreed to, and may be reached for by some medium")
+    ]
 
 
 class LeadOut(BaseModel):
@@ -52,6 +62,7 @@ class LeadOut(BaseModel):
     referred_by: str | None
     verdict: Literal["valid", "suspect", "invalid"]
     verdict_reasons: list[str]
+    raw: dict[str, Any]
     test: bool
     created_at: datetime
     updated_at: datetime
@@ -60,6 +71,7 @@ class LeadOut(BaseModel):
     erased_at: datetime | None
     merged_into: UUID | None
     amount: str | None
+    can_contact: CanContact
 
 
 class Conflict(BaseModel):
@@ -177,7 +189,7 @@ class AllowedEvent(BaseModel):
 class TimelineItem(BaseModel):
     """One thing that happened; ``data`` has the fields of its kind."""
 
-    kind: Literal["transition", "touchpoint", "activity", "change", "correction"]
+    kind: Literal["transition", "touchpoint", "activity", "consent", "change", "correction"]
     occurred_at: datetime
     recorded_at: datetime
     data: dict[str, Any]

@@ -18,6 +18,7 @@ from service.leads.book import Book, Entry
 from service.leads.errors import LeadMerged, LeadNotFound
 from service.leads.operations import Writer
 from service.leads.present import COMPANY
+from service.leads.privacy.contacting import NOTHING
 from service.outbound.store import redact_events, redact_referrer
 
 Eraser = Callable[[AsyncConnection, UUID], Awaitable[None]]
@@ -25,7 +26,7 @@ Eraser = Callable[[AsyncConnection, UUID], Awaitable[None]]
 # What figures are grouped by stays: it says something of a company or of us, and nothing of the person.
 _OF_THE_PERSON: Final[dict[str, Any]] = {
     **dict.fromkeys(("email", "phone", "full_name", "first_name", "last_name", "job_title", "referred_by")),
-    **{name: {} for name in ("utm", "external_ids", "attributes", "consent")},
+    **{name: {} for name in ("utm", "external_ids", "attributes", "consent", "raw")},
 }
 _OF_THE_COMPANY: Final = {"name": None, "domain": None}
 
@@ -63,7 +64,9 @@ async def _erase(book: Book, entry: Entry, now: datetime, also: Sequence[Eraser]
     await erase_store.erase(book.connection, entry.id)
     for eraser in also:
         await eraser(book.connection, entry.id)
-    await redact_events(book.connection, entry.id, redacted=_OF_THE_PERSON, company=_OF_THE_COMPANY)
+    await redact_events(
+        book.connection, entry.id, redacted=_OF_THE_PERSON | {"can_contact": NOTHING}, company=_OF_THE_COMPANY
+    )
     entry.row |= _OF_THE_PERSON | {COMPANY[name]: value for name, value in _OF_THE_COMPANY.items()} | {"erased_at": now}
     book.announce(entry, "lead.erased", {}, at=now)
     await book.flush()

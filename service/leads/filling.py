@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from service.cleaning.submission import Cleaned, Submission
@@ -25,7 +24,6 @@ FILLED: Final = (
 # Who owns a lead is for us to say.
 _REVISED: Final = tuple(name for name in FILLED if name != "owner")
 _NAMES: Final = ("full_name", "first_name", "last_name")
-_RAW: Final = ("email", "phone", "country", "company_domain")
 _BEST_FIRST: Final = ("valid", "suspect", "invalid")
 
 
@@ -36,36 +34,39 @@ def fill_blanks(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identi
     """
     one = _without(cleaned.submission, conflicts)
     values = {name: getattr(one, name) for name in FILLED if row[name] is None}
-    values |= {name: {**getattr(one, name), **row[name]} for name in ("external_ids", "attributes", "consent")}
+    values |= {name: {**getattr(one, name), **row[name]} for name in ("external_ids", "attributes")}
     values["tags"] = sorted({*row["tags"], *one.tags})
+    filled = {name for name in FILLED if row[name] is None and values[name] is not None}
+    values["raw"] = _raw_of(row, cleaned, replaced=filled)
     if row["verdict"] != "valid" and cleaned.verdict == "valid":
         values |= {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
     return _put(row, values)
 
 
-def revise(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identity, Any], *, at: datetime) -> list[str]:
+def revise(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identity, Any]) -> list[str]:
     """Let what a later version of a submission says replace what the lead has, and return which columns changed.
 
-    What it does not say stays; so do identities of other leads, where the lead came from, and a consent that was given or taken back
-    after ``at``. A verdict only gets better: of the earlier version, more may be known.
+    What it does not say stays; so do identities of other leads, and where the lead came from. A verdict only gets better: of the earlier
+    version, more may be known.
     """
     one = _without(cleaned.submission, conflicts)
     values = {name: value for name in _REVISED if (value := getattr(one, name)) is not None}
     if one.full_name is not None:
         values |= {name: getattr(one, name) for name in _NAMES}
-    stale = {f"raw_{name}" for name in _RAW if getattr(one, name) is not None}
-    values["attributes"] = {name: value for name, value in row["attributes"].items() if name not in stale}
-    values["attributes"] |= one.attributes
+    values["raw"] = _raw_of(row, cleaned, replaced=values.keys())
+    values["attributes"] = {**row["attributes"], **one.attributes}
     values["external_ids"] = {**row["external_ids"], **one.external_ids}
-    newer = {purpose for purpose, known in row["consent"].items() if _is_newer(known, at)}
-    values["consent"] = {
-        **row["consent"],
-        **{purpose: told for purpose, told in one.consent.items() if purpose not in newer},
-    }
     values["tags"] = sorted({*row["tags"], *one.tags})
     if _BEST_FIRST.index(cleaned.verdict) < _BEST_FIRST.index(row["verdict"]):
         values |= {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
     return _put(row, values)
+
+
+def _raw_of(row: Mapping[str, Any], cleaned: Cleaned, *, replaced: Collection[str]) -> dict[str, Any]:
+    """Return what was given for the lead's fields: for those that are replaced, what the submission gave, and what nothing could be made of."""
+    known = {name: value for name, value in row["raw"].items() if name not in replaced}
+    told = {name: value for name, value in cleaned.raw.items() if name in replaced or row.get(name) is None}
+    return {**told, **known}
 
 
 def _put(row: dict[str, Any], values: Mapping[str, Any]) -> list[str]:
@@ -73,10 +74,6 @@ def _put(row: dict[str, Any], values: Mapping[str, Any]) -> list[str]:
     for name in changed:
         row[name] = values[name]
     return [name for name in changed if name != "verdict_reasons" or "verdict" not in changed]
-
-
-def _is_newer(known: Any, at: datetime) -> bool:
-    return isinstance(known, Mapping) and str(known.get("at", "")) > at.isoformat().replace("+00:00", "Z")
 
 
 def _without(one: Submission, conflicts: Mapping[Identity, Any]) -> Submission:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from service.core.clock import now
+from service.leads.privacy.contacting import can_contact
 from service.lifecycle.ledger import Transition
 
 Row = Mapping[str, Any]
@@ -38,6 +40,7 @@ _REST = (
     "referred_by",
     "verdict",
     "verdict_reasons",
+    "raw",
     "test",
     "created_at",
     "updated_at",
@@ -73,6 +76,7 @@ def lead_out(row: Row) -> dict[str, Any]:
     for name in _REST:
         out[name] = row[name]
     out["amount"] = money(row["amount"])
+    out["can_contact"] = can_contact(row, now())
     return out
 
 
@@ -155,4 +159,25 @@ def touchpoint_out(row: Row) -> dict[str, Any]:
 def activity_out(row: Row) -> dict[str, Any]:
     """Return an activity as the API shows it."""
     names = ("id", "journey", "kind", "channel", "data", "delivery_id", "actor", "occurred_at", "recorded_at")
+    return {name: row[name] for name in names}
+
+
+def consent_out(row: Row) -> dict[str, Any]:
+    """Return a word on a consent as the API shows it."""
+    names = (
+        "id",
+        "lead_id",
+        "purpose",
+        "granted",
+        "basis",
+        "media",
+        "source",
+        "wording",
+        "evidence",
+        "actor",
+        "delivery_id",
+        "occurred_at",
+        "recorded_at",
+        "expires_at",
+    )
     return {name: row[name] for name in names}

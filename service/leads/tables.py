@@ -61,6 +61,8 @@ leads = Table(
     Column("attributes", JSONB, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("verdict_reasons", ARRAY(Text), nullable=False),
+    # What was given for each field that cleaning put right or could not use.
+    Column("raw", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("test", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -135,6 +137,8 @@ transitions = Table(
     Column("correction_id", UUID),
     Column("superseded_at", Instant),
     Column("superseded_by", UUID),
+    # When the stage that it leaves was entered.
+    Column("previous_at", Instant),
     # Of a step that a merge brought or wrote anew: the lead it came from (null: its own), and the row that first recorded it.
     Column("origin", UUID),
     Column("source", UUID),
@@ -166,6 +170,7 @@ journeys = Table(
     Column("campaign", Text),
     Column("started_at", Instant, nullable=False),
     Column("stage", Text, nullable=False),
+    Column("stage_entered_at", Instant, nullable=False),
     # The furthest funnel stage, the outcome and the entered stages in one number: service/stats/definitions.py.
     Column("cell", SmallInteger, nullable=False),
     Column("furthest_stage", Text, nullable=False),

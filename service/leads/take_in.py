@@ -23,6 +23,7 @@ from service.leads.errors import NoIdentity
 from service.leads.filling import FILLED, fill_blanks, revise
 from service.leads.identities import Identity, identities_of
 from service.leads.owning import insist_on_ownership
+from service.leads.privacy.telling import Words
 from service.leads.versions import Versions
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import AHEAD, Life, Step, refuse_future
@@ -86,10 +87,13 @@ async def take_into(
         book, {identity: plan.lead_id for plan in matched for identity in plan.matched_by if plan.lead_id}
     )
     versions = await Versions.known(book, [plan.version_of for plan in matched if plan.version_of])
+    words = await Words.known(
+        book, [(plan.lead_id, plan.cleaned.submission.consent) for plan in matched if plan.lead_id]
+    )
     taken = []
     for plan in plans:
         await _tell_tests(book, plan)
-        taken.append(_carry_out(book, plan, versions, via=via))
+        taken.append(_carry_out(book, plan, versions, words, via=via))
     await _let_go(book, plans)
     await versions.remember(book)
     return taken
@@ -172,7 +176,7 @@ def _in_future(submission: Submission, now: datetime) -> bool:
     return submission.occurred_at is not None and submission.occurred_at > now + AHEAD
 
 
-def _carry_out(book: Book, plan: _Plan, versions: Versions, *, via: Via) -> TakenIn:
+def _carry_out(book: Book, plan: _Plan, versions: Versions, words: Words, *, via: Via) -> TakenIn:
     if not plan.identities:
         return TakenIn("refused", error=NoIdentity())
     result: _Result = "created" if plan.is_new else "matched"
@@ -181,12 +185,13 @@ def _carry_out(book: Book, plan: _Plan, versions: Versions, *, via: Via) -> Take
             refuse_future(plan.cleaned.submission.occurred_at, book.now)
         if plan.is_new:
             entry = _create(book, plan.cleaned, plan.lead_id or new_id(), via)
+            _tell(book, entry, words, plan, via=via)
         else:
             entry = _matched_entry(book, plan)
             if plan.version_of in plan.matched_by and not plan.is_mere_test:
-                result = _revise(book, entry, plan, versions)
+                result = _revise(book, entry, plan, versions, told=_tell(book, entry, words, plan, via=via))
             else:
-                _attach(book, entry, plan, via)
+                _attach(book, entry, plan, via, told=_tell(book, entry, words, plan, via=via))
     except LifecycleError as refusal:
         return TakenIn("refused", error=refusal)
     if plan.cleaned.submission.auto_clean:
@@ -222,6 +227,7 @@ def _create(book: Book, cleaned: Cleaned, lead_id: UUID, via: Via) -> Entry:
         "attributes": one.attributes,
         "verdict": cleaned.verdict,
         "verdict_reasons": list(cleaned.reasons),
+        "raw": cleaned.raw,
         "test": one.test,
         "last_activity_at": one.occurred_at or book.now,
     }
@@ -257,10 +263,27 @@ def _touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[
     }
 
 
-def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
+def _tell(book: Book, entry: Entry, words: Words, plan: _Plan, *, via: Via) -> list[str]:
+    """Record what a submission says of consents; a mere test says nothing of a real lead."""
+    one = plan.cleaned.submission
+    if not one.consent or plan.is_mere_test:
+        return []
+    again = plan.version_of not in plan.matched_by
+    return words.tell(
+        book,
+        entry,
+        one.consent,
+        at=one.occurred_at or book.now,
+        source=one.channel or via,
+        delivery_id=one.delivery_id,
+        repeated=again,
+    )
+
+
+def _attach(book: Book, entry: Entry, plan: _Plan, via: Via, *, told: list[str]) -> None:
     one = plan.cleaned.submission
     at = one.occurred_at or book.now
-    changed = ["touchpoints", *(["test"] if plan.ends_test else [])]
+    changed = ["touchpoints", *(["test"] if plan.ends_test else []), *told]
     if not plan.is_mere_test:
         changed += fill_blanks(entry.row, plan.cleaned, plan.conflicts)
     matched_by = sorted({identity.matched_by for identity in plan.matched_by})
@@ -270,17 +293,17 @@ def _attach(book: Book, entry: Entry, plan: _Plan, via: Via) -> None:
     book.announce(entry, "lead.updated", {"changed": changed}, at=at)
 
 
-def _revise(book: Book, entry: Entry, plan: _Plan, versions: Versions) -> _Result:
+def _revise(book: Book, entry: Entry, plan: _Plan, versions: Versions, *, told: list[str]) -> _Result:
     """Apply a later version of the submission; it is no new contact, so there is no touchpoint, and no event unless something changed."""
     one, was_invalid = plan.cleaned.submission, entry.row["verdict"] == "invalid"
     at = one.occurred_at or book.now
     assert plan.version_of is not None
     is_later = versions.note(plan.version_of, at)
     if is_later:
-        changed = revise(entry.row, plan.cleaned, plan.conflicts, at=at)
+        changed = revise(entry.row, plan.cleaned, plan.conflicts)
     else:
         changed = fill_blanks(entry.row, plan.cleaned, plan.conflicts)
-    changed += ["test"] if plan.ends_test else []
+    changed += [*(["test"] if plan.ends_test else []), *told]
     entry.life.verdict = entry.row["verdict"]
     if was_invalid and entry.row["verdict"] == "valid" and _is_disqualified(entry):
         _reactivate(book, entry, one, at)

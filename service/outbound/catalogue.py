@@ -86,6 +86,7 @@ _LEAD: Final = _object(
         "referred_by": _or_null(_TEXT),
         "verdict": {"type": "string", "enum": ["valid", "suspect", "invalid"]},
         "verdict_reasons": _TEXTS,
+        "raw": _OBJECT,
         "test": _BOOLEAN,
         "created_at": _INSTANT,
         "updated_at": _INSTANT,
@@ -93,6 +94,7 @@ _LEAD: Final = _object(
         "last_activity_at": _or_null(_INSTANT),
         "erased_at": _or_null(_INSTANT),
         "merged_into": _or_null(_ID),
+        "can_contact": _object({"email": _BOOLEAN, "phone": _BOOLEAN, "purposes": _OBJECT}),
     }
 )
 

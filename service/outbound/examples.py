@@ -41,6 +41,7 @@ LEAD_CREATED: Final[dict[str, Any]] = {
     "referred_by": None,
     "verdict": "valid",
     "verdict_reasons": [],
+    "raw": {"phone": "030 / 90 18 20"},
     "test": False,
     "created_at": "2026-11-19T09:30:00.412803Z",
     "updated_at": "2026-11-19T09:30:00.412803Z",
@@ -48,6 +49,7 @@ LEAD_CREATED: Final[dict[str, Any]] = {
     "last_activity_at": "2026-11-19T09:30:00.000000Z",
     "erased_at": None,
     "merged_into": None,
+    "can_contact": {"email": True, "phone": True, "purposes": {}},
 }
 
 LEAD_UPDATED: Final[dict[str, Any]] = LEAD_CREATED | {
@@ -66,8 +68,9 @@ LEAD_MOVED: Final[dict[str, Any]] = LEAD_UPDATED | {
 
 LEAD_ERASED: Final[dict[str, Any]] = LEAD_MOVED | {
     **dict.fromkeys(("email", "phone", "full_name", "first_name", "last_name", "job_title", "referred_by")),
-    **{name: {} for name in ("utm", "external_ids", "attributes", "consent")},
+    **{name: {} for name in ("utm", "external_ids", "attributes", "consent", "raw")},
     "company": {**LEAD_MOVED["company"], "name": None, "domain": None},
+    "can_contact": {"email": False, "phone": False, "purposes": {}},
     "version": 4,
     "updated_at": "2026-11-20T08:00:00.000000Z",
     "erased_at": "2026-11-20T08:00:00.000000Z",

@@ -39,6 +39,12 @@ def test_it_works() -> None:
     assert one.attributes == {"phone_extension": "12"}
     assert one.occurred_at == datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
     assert (cleaned.verdict, cleaned.reasons, cleaned.faults) == ("valid", (), ())
+    assert cleaned.raw == {
+        "email": " Anna@Firma.DE",
+        "phone": "030 901820 ext. 12",
+        "full_name": "Anna  Schmidt",
+        "country": "germany",
+    }
 
 
 @pytest.mark.parametrize(
@@ -70,13 +76,8 @@ def test_what_cannot_be_used_is_a_fault_and_its_raw_value_is_kept() -> None:
     )
     assert [fault.pointer for fault in cleaned.faults] == ["/company/country", "/email", "/phone", "/company/domain"]
     assert all(fault.detail for fault in cleaned.faults)
-    assert cleaned.submission.attributes == {
-        "a": 1,
-        "raw_email": "anna(at)firma.de",
-        "raw_phone": "12",
-        "raw_country": "Atlantis",
-        "raw_company_domain": "n/a",
-    }
+    assert cleaned.submission.attributes == {"a": 1}
+    assert cleaned.raw == {"email": "anna(at)firma.de", "phone": "12", "country": "Atlantis", "company_domain": "n/a"}
     assert cleaned.submission.email is None
 
 
@@ -223,6 +224,7 @@ def test_whatever_comes_in_is_normalised_once_and_for_all(submission: Submission
     cleaned = normalise(submission, region)
     again = normalise(cleaned.submission, region)
     assert again.submission == cleaned.submission
+    assert again.raw == {}
     assert set(cleaned.reasons) <= set(REASONS)
     assert b"\\u0000" not in orjson.dumps(cleaned.submission.attributes)
     for text in (cleaned.submission.email, cleaned.submission.full_name, cleaned.submission.company_name):

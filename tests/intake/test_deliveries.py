@@ -110,7 +110,7 @@ async def test_a_doubtful_lead_waits_for_a_person(client: AsyncClient, deliver: 
     assert (delivery["status"], delivery["outcome"][0]["verdict"]) == ("processed", "suspect")
     lead = await lead_of(client, delivery)
     assert lead["stage"] == "acquired"
-    assert lead["attributes"]["raw_email"] == "not an address"
+    assert lead["raw"]["email"] == "not an address"
 
 
 async def test_a_doubtful_lead_is_cleaned_when_the_doubt_ends(
