@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
@@ -18,7 +18,10 @@ from service.cleaning.submission import Submission
 from service.core.errors import Invalid
 from service.core.http.answers import json_answer
 from service.core.http.paging import PageQuery, paginate
+from service.core.http.queries import ATTRIBUTES, AttributesQuery, is_attribute
 from service.leads import search_store
+from service.leads.attributes.checking import known
+from service.leads.attributes.filters import conditions_of
 from service.leads.fields import Instant
 from service.leads.present import lead_out
 from service.lifecycle.stages import Stage
@@ -43,10 +46,11 @@ _OF_A_FIGURE: Final = frozenset(
 )
 
 
-class LeadQuery(BaseModel):
-    """The filters of the lead list. A filter given several times means any of its values; different filters must all hold."""
+class LeadFilters(AttributesQuery, BaseModel):
+    """What leads are chosen by. A filter given several times means any of its values; different filters must all hold.
 
-    model_config = ConfigDict(extra="forbid")
+    Custom attributes have a filter each: ``attributes.plan=pro``, ``attributes.seats_gte=10``.
+    """
 
     stage: list[Stage] = []
     channel: Values = []
@@ -57,7 +61,9 @@ class LeadQuery(BaseModel):
     industry: Values = []
     company_size: Values = []
     tag: Values = []
-    missing: Annotated[Values, Field(description="Leads without a value of this field")] = []
+    missing: Annotated[
+        Values, Field(description="Leads without a value of this field, or of this attribute: `attributes.plan`")
+    ] = []
     email: Annotated[str, Field(max_length=320)] | None = None
     phone: Annotated[str, Field(max_length=100)] | None = None
     external_id: Annotated[str, Field(pattern=r"^[^:]+:.+$", max_length=400, description="<system>:<id>")] | None = None
@@ -72,6 +78,11 @@ class LeadQuery(BaseModel):
         ]
         | None
     ) = None
+
+
+class LeadQuery(LeadFilters, BaseModel):
+    """The parameters of the lead list: its filters, or those of a figure of the statistics, its order and its pages."""
+
     behind: (
         Annotated[
             str,
@@ -115,8 +126,6 @@ async def list_page(connection: AsyncConnection, request: Request, query: LeadQu
         return await _page_behind(connection, request, query, now=now)
     if of_a_figure := sorted(query.model_fields_set & _OF_A_FIGURE):
         raise Invalid(f"?{of_a_figure[0].rstrip('_')}", "belongs to a list behind a figure: give behind, too")
-    if any(name not in search_store.EQUAL for name in query.missing):
-        raise Invalid("?missing", f"must be one of {', '.join(search_store.EQUAL)}")
     return await _page_of_leads(connection, request, query)
 
 
@@ -139,13 +148,25 @@ def _counted(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _page_of_leads(connection: AsyncConnection, request: Request, query: LeadQuery) -> Listed:
-    filters = _normalised(query.model_dump(exclude={"limit", "cursor", "count", "sort"}, exclude_defaults=True))
+    filters = await filters_of(connection, query)
     order = search_store.Order(query.sort.removeprefix("-"), descending=query.sort.startswith("-"))
     names = ["id"] if order.by == "created_at" else [order.by, "id"]
     after = PageQuery(query.limit, query.cursor).after(_filters(request), *(_KINDS[name] for name in names))
     rows = await search_store.read_page(connection, filters, order=order, after=after, limit=query.limit + 1)
     total = await search_store.count(connection, filters) if query.count else None
     return Listed(rows, lambda row: [row[name] for name in names], total)
+
+
+async def filters_of(connection: AsyncConnection, query: LeadFilters) -> dict[str, Any]:
+    """Return the filters of a query as `search_store.conditions` takes them; raises `Invalid`."""
+    strangers = [name for name in query.missing if name not in search_store.EQUAL and not is_attribute(name)]
+    if strangers:
+        raise Invalid("?missing", f"must be one of {', '.join(search_store.EQUAL)}, or attributes.<key>")
+    filters = _normalised(query.model_dump(include=set(LeadFilters.model_fields), exclude_defaults=True))
+    missing = [name.removeprefix(ATTRIBUTES) for name in query.missing if is_attribute(name)]
+    if query.attributes or missing:
+        filters["attributes"] = conditions_of(query.attributes, missing, await known(connection))
+    return filters
 
 
 def _normalised(filters: dict[str, Any]) -> dict[str, Any]:

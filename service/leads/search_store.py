@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import Subquery
 
 from service.core.database import fetch
+from service.leads.attributes.filter_store import has_attribute
 from service.leads.tables import identities, leads
 
 SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
@@ -67,6 +68,7 @@ def conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
             found.append(or_(*either))
     if tags := filters.get("tag"):
         found.append(leads.c.tags.overlap(tags))
+    found += [has_attribute(leads.c.attributes, one) for one in filters.get("attributes", ())]
     found += [condition(filters[name]) for name, condition in _SPECIAL.items() if filters.get(name) is not None]
     return found
 

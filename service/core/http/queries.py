@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Self
 from urllib.parse import unquote_to_bytes
 
 from fastapi.dependencies.models import Dependant
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.types import Scope
 
 from service.core.errors import Invalid
+
+ATTRIBUTES: Final = "attributes."
+"""How the parameters begin whose names users make: ``attributes.plan=pro``."""
+
+
+_ANY_ATTRIBUTE: Final = f"{ATTRIBUTES}*"
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class AttributesQuery(BaseModel):
+    """A query that also takes parameters named after custom attributes, each as often as it likes; any other stranger is refused."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[list[str], BeforeValidator(_as_list), Field(max_length=100)]]
+
+    @model_validator(mode="after")
+    def _knows_no_others(self) -> Self:
+        for name in self.__pydantic_extra__:
+            if not is_attribute(name):
+                raise ValueError(f"{name}: unknown parameter")
+        return self
+
+    @property
+    def attributes(self) -> Mapping[str, list[str]]:
+        """What was asked of custom attributes: the parameters' names, without their beginning, and their values."""
+        return {name.removeprefix(ATTRIBUTES): values for name, values in self.__pydantic_extra__.items()}
+
+
+def is_attribute(name: str) -> bool:
+    """Say whether a name is that of a custom attribute in a query: ``attributes.plan``."""
+    return name.startswith(ATTRIBUTES) and len(name) > len(ATTRIBUTES)
 
 
 def parameters(dependant: Dependant) -> Iterator[str]:
@@ -19,6 +54,8 @@ def parameters(dependant: Dependant) -> Iterator[str]:
         if isinstance(declared, type) and issubclass(declared, BaseModel):
             for name, info in declared.model_fields.items():
                 yield info.alias or name
+            if issubclass(declared, AttributesQuery):
+                yield _ANY_ATTRIBUTE
         else:
             yield field.alias
     for dependency in dependant.dependencies:
@@ -53,5 +90,5 @@ def _refuse_pair(pair: bytes, known: frozenset[str]) -> None:
     name = unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" ")).decode("ascii", "replace")
     if "\0" in text or not pair.isascii():
         raise Invalid(f"?{name}", f"?{name}: percent-encode it as UTF-8, without NUL characters")
-    if name and name not in known:
+    if name and name not in known and not (is_attribute(name) and _ANY_ATTRIBUTE in known):
         raise Invalid(f"?{name}", f"?{name}: unknown parameter", known=sorted(known))
