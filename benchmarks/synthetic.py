@@ -39,7 +39,7 @@ _INSERT = text("""
         FROM generate_series(1, :count) AS n
     )
     INSERT INTO journeys (lead_id, number, entry_stage, channel, campaign, started_at, stage, cell, furthest_stage,
-                          outcome, cleaned_at, nurtured_at, opportunity_at, won_at, churned_at, counted)
+                          outcome, cleaned_at, nurtured_at, opportunity_at, won_at, churned_at, stage_entered_at, counted)
     SELECT gen_random_uuid(), 1, 'acquired', (CAST(:channels AS text[]))[1 + floor(channel * 6)::int],
            'campaign ' || floor(campaign * 12)::int, started_at,
            CASE WHEN outcome = 'open' THEN furthest ELSE 'churned' END, cell, furthest, outcome,
@@ -47,7 +47,9 @@ _INSERT = text("""
            CASE WHEN rank >= 2 THEN started_at + interval '6 days' END,
            CASE WHEN rank >= 3 THEN started_at + interval '20 days' END,
            CASE WHEN rank >= 4 THEN started_at + interval '45 days' END,
-           CASE WHEN outcome <> 'open' THEN started_at + interval '60 days' END, true
+           CASE WHEN outcome <> 'open' THEN started_at + interval '60 days' END,
+           started_at + CASE WHEN outcome <> 'open' THEN interval '60 days'
+               ELSE (ARRAY[0, 1, 6, 20, 45])[1 + rank] * interval '1 day' END, true
     FROM drawn
     JOIN lives ON fate >= low AND fate < high
     CROSS JOIN LATERAL (SELECT timestamptz '2024-11-01' + moment * interval '730 days') AS t(started_at)

@@ -136,6 +136,7 @@ class Book:
             "campaign": step.campaign if starts else None,
             "actor": self.actor,
             "occurred_at": transition.occurred_at,
+            "previous_at": transition.previous_at,
             "recorded_at": self.now,
             "correction_id": correction_id,
             "superseded_at": None,

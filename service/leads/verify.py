@@ -93,11 +93,12 @@ def _faults_of(lead: Row, ledger: Sequence[Row], journeys: Sequence[Row], now: d
     if ledger and ledger[0]["occurred_at"] != lead["acquired_at"]:
         faults.append("replaying the ledger gives another acquired_at")
     for row, transition in zip(ledger, replayed.transitions, strict=True):
-        if (row["to_stage"], row["from_stage"], tuple(row["skipped"]), row["journey"]) != (
+        if (row["to_stage"], row["from_stage"], tuple(row["skipped"]), row["journey"], row["previous_at"]) != (
             transition.to_stage,
             transition.from_stage,
             transition.skipped,
             transition.journey,
+            transition.previous_at,
         ):
             faults.append(f"transition {row['sequence']} is not what the machine makes of its event")
     return faults + _journey_faults(journeys, replayed.journeys)

@@ -53,6 +53,7 @@ class Journey:
     campaign: str | None
     started_at: datetime
     stage: str
+    stage_entered_at: datetime
     furthest_stage: str
     outcome: str = OPEN
     cleaned_at: datetime | None = None
@@ -76,6 +77,8 @@ class Transition:
     to_stage: str
     skipped: tuple[str, ...]
     occurred_at: datetime
+    # When the stage it leaves was entered: with it, a transition tells of a whole stay.
+    previous_at: datetime | None
     step: Step
 
 
@@ -135,6 +138,7 @@ def advance(life: Life, step: Step, *, now: datetime) -> Transition:
         to_stage=str(move.target),
         skipped=_passed_over(life.stage, move),
         occurred_at=occurred_at,
+        previous_at=life.stage_entered_at,
         step=step,
     )
     _project(life, transition)
@@ -217,6 +221,7 @@ def _project(life: Life, transition: Transition) -> None:
             campaign=step.campaign,
             started_at=transition.occurred_at,
             stage=stage,
+            stage_entered_at=transition.occurred_at,
             furthest_stage=FUNNEL[funnel_rank(stage)].value,
         )
     life.stage, life.stage_entered_at, life.sequence = stage, transition.occurred_at, transition.sequence
@@ -233,7 +238,7 @@ def _further(one: str, other: str) -> str:
 
 def _project_journey(journey: Journey, transition: Transition) -> None:
     stage, step = transition.to_stage, transition.step
-    journey.stage = stage
+    journey.stage, journey.stage_entered_at = stage, transition.occurred_at
     if stage == Stage.CHURNED:
         journey.churned_at, journey.reason, journey.outcome = (
             transition.occurred_at,

@@ -112,12 +112,12 @@ def _move_row(person: Person, move: Transition) -> dict[str, Any]:
         "from_stage": move.from_stage, "to_stage": move.to_stage, "skipped": list(move.skipped), "reason": move.step.reason,
         "category": move.step.category, "channel": move.step.channel if starts else None,
         "campaign": move.step.campaign if starts else None, "actor": "test", "occurred_at": move.occurred_at,
-        "recorded_at": move.occurred_at,
+        "recorded_at": move.occurred_at, "previous_at": move.previous_at,
     }  # fmt: skip
 
 
 def _journey_row(person: Person, journey: Journey) -> dict[str, Any]:
-    names = ("number", "entry_stage", "channel", "campaign", "started_at", "stage", "furthest_stage", "outcome", "cleaned_at",
+    names = ("number", "entry_stage", "channel", "campaign", "started_at", "stage", "stage_entered_at", "furthest_stage", "outcome", "cleaned_at",
              "nurtured_at", "opportunity_at", "won_at", "churned_at", "reason")  # fmt: skip
     return {name: getattr(journey, name) for name in names} | {
         "lead_id": person.id,
