@@ -1,10 +1,13 @@
-"""Names of people: taken apart and put together, never corrected."""
+"""Names of people: taken apart, put together, and put into ordinary letters where somebody shouted; never corrected."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final
+
+import nameparser
 
 _HAN: Final = r"\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _CJK: Final = re.compile(rf"[{_HAN}\u3040-\u30ff\uac00-\ud7a3\s·・•]+")
@@ -15,20 +18,14 @@ _COMPOUND_SURNAMES: Final = """
 欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 夏侯 司徒 司空 宇文 长孙 長孫 端木 南宫 南宮 独孤 獨孤
 轩辕 軒轅 闻人 聞人 东郭 東郭 百里 呼延 澹台 拓跋 西门 西門 남궁 황보 제갈 사공 선우 독고 동방
 """
-_TITLES: Final = """
-mr mr. mrs mrs. ms ms. miss mx mx. sir madam dr dr. prof prof. professor herr frau hr hr. fr fr. dipl.-ing. dipl.-kfm. ing. mag.
-monsieur madame mme m. señor señora sr sr. sra sra. signor signora sig. dott. dott.ssa
-"""
-_SUFFIXES: Final = """
-jr jr. sr sr. ii iii iv phd ph.d. md m.d. mba m.b.a. esq esq. cpa msc m.sc. bsc b.sc. ma m.a. ba b.a. dds rn llm ll.m. pmp
-"""
-_PARTICLES: Final = """
-von van vom zu zum zur de der den del della di da do dos das du des la le lo ter ten bin ibn al el ben bint af av st.
-"""
 _COMPOUND: Final = frozenset(_COMPOUND_SURNAMES.split())
-_TITLE: Final = frozenset(_TITLES.split())
-_SUFFIX: Final = frozenset(_SUFFIXES.split())
-_PARTICLE: Final = frozenset(_PARTICLES.split())
+# Two letters alone are initials: JP, DJ.
+_SHORTEST_SHOUT: Final = 3
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_NUMERALS: Final = frozenset({"II", "III", "IV", "VI", "VII", "VIII"})
+_USUAL_CASE: Final = {"PHD": "PhD", "MSC": "MSc", "BSC": "BSc", "DIPL": "Dipl", "MBA": "MBA", "MD": "MD", "CPA": "CPA"}
+# Words that nothing is known of are all the same to the parser, so each pattern of words is parsed once.
+_STAND_INS: Final = ("Xavera", "Xaverb", "Xaverc", "Xaverd", "Xavere", "Xaverf", "Xaverg", "Xaverh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,12 @@ class Name:
 
 
 def clean_name(full: str | None, first: str | None, last: str | None) -> Name:
-    """Return the name with what is missing of it derived from what was given; given parts are kept and never swapped."""
+    """Return the name with what is missing of it derived from what was given; given parts are never swapped.
+
+    A name in nothing but capitals is put into ordinary letters.
+    """
+    if _is_shouted(full, first, last):
+        full, first, last = _lowered(full), _lowered(first), _lowered(last)
     if full is None:
         return Name(_join(first, last), first, last)
     if first is None and last is None:
@@ -51,6 +53,38 @@ def clean_name(full: str | None, first: str | None, last: str | None) -> Name:
     if last is None and first is not None:
         return Name(full, first, _without(full, first, at_start=not _is_cjk(full)))
     return Name(full, first, last)
+
+
+def _is_shouted(full: str | None, first: str | None, last: str | None) -> bool:
+    for part in (full, first, last):
+        if part and not part.isupper():
+            return False
+    whole = full or f"{first or ''}{last or ''}"
+    return sum(letter.isalpha() for letter in whole) >= _SHORTEST_SHOUT
+
+
+def _lowered(text: str | None) -> str | None:
+    """Return a name without its capitals but for the first letters: ``RONALD VON MCDONALD-O'NEILL II`` → ``Ronald von McDonald-O'Neill II``."""
+    if text is None:
+        return None
+    particles = _vocabulary()[1]
+
+    def lowered(found: re.Match[str]) -> str:
+        word = found[0]
+        if word in _NUMERALS:
+            return word
+        if found.start() and word.lower() in particles and text[found.start() - 1] == " " and found.end() < len(text):
+            return word.lower()
+        if usual := _USUAL_CASE.get(word):
+            return usual
+        if word.startswith("MC") and len(word) > _SHORTEST_SHOUT:
+            return "Mc" + word[2] + word[3:].lower()
+        # What follows an apostrophe is short only where it is an ending: DON'T, but O'NEILL.
+        is_ending = found.start() and text[found.start() - 1] in "'’" and len(word) < _SHORTEST_SHOUT
+        return word.lower() if is_ending else word[0] + word[1:].lower()
+
+    # Python writes a small İ as an i with a dot above it.
+    return _WORD.sub(lowered, text).replace("i\u0307", "i")
 
 
 def _is_cjk(text: str) -> bool:
@@ -71,31 +105,39 @@ def _without(full: str, part: str, *, at_start: bool) -> str | None:
 def _split(full: str) -> tuple[str | None, str | None]:
     if _is_cjk(full):
         return _split_cjk(full)
-    before, comma, after = full.partition(",")
-    if comma and before.strip() and after.strip():
-        if all(word.lower() in _SUFFIX for word in after.replace(",", " ").split()):
-            return _split_words(before)
-        if "," not in after:
-            return " ".join(_without_titles(after.split())) or None, before.strip()
-    return _split_words(full)
+    words = full.split(" ")
+    stand_ins: dict[str, str] = {}
+    shape = []
+    known = _vocabulary()[0]
+    for word in words:
+        core = word.removesuffix(",")
+        if len(stand_ins) < len(_STAND_INS) and core.istitle() and core.isalpha() and core.lower() not in known:
+            stand_in = _STAND_INS[len(stand_ins)]
+            stand_ins[stand_in] = core
+            word = stand_in + word[len(core) :]  # noqa: PLW2901 - what stands for the word
+        shape.append(word)
+    first, last = _parsed(" ".join(shape))
+    return _put_back(first, stand_ins), _put_back(last, stand_ins)
 
 
-def _without_titles(words: list[str]) -> list[str]:
-    start = next((index for index, word in enumerate(words) if word.lower() not in _TITLE), len(words))
-    return words[start:]
+def _put_back(text: str, stand_ins: dict[str, str]) -> str | None:
+    return " ".join([stand_ins.get(word, word) for word in text.split()]) or None
 
 
-def _split_words(full: str) -> tuple[str | None, str | None]:
-    words = full.replace(",", " ").split()
-    named = _without_titles(words)
-    while len(named) > 2 and named[-1].lower() in _SUFFIX:
-        named.pop()
-    if len(named) < 2:
-        # "Herr Schmidt" gives a last name, "Anna" alone a first one.
-        return (None, " ".join(named) or None) if len(named) < len(words) else (" ".join(named) or None, None)
-    # The first word is the first name even where it looks like a particle (Al Gore, Ben Stiller).
-    start = next((index for index in range(1, len(named) - 1) if named[index].lower() in _PARTICLE), len(named) - 1)
-    return " ".join(named[:start]), " ".join(named[start:])
+@lru_cache(maxsize=8192)
+def _parsed(shape: str) -> tuple[str, str]:
+    name = nameparser.parse(shape)
+    return name.given_names, name.family
+
+
+@cache
+def _vocabulary() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words that tell the parser something, and those that are written small inside a name."""
+    lexicon = nameparser.Lexicon.default()
+    telling = [
+        getattr(lexicon, name) for name in lexicon.__dataclass_fields__ if isinstance(getattr(lexicon, name), frozenset)
+    ]
+    return frozenset().union(*telling), frozenset(word for word in lexicon.particles if word.isalpha())
 
 
 def _split_cjk(full: str) -> tuple[str | None, str | None]:

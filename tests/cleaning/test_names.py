@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import nameparser
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.cleaning.names import clean_name
 
@@ -20,7 +23,13 @@ from service.cleaning.names import clean_name
         ("Anna Schmidt, PhD", "Anna", "Schmidt"),
         ("Herr Schmidt", None, "Schmidt"),
         ("Anna", "Anna", None),
-        ("SCHMIDT ANNA", "SCHMIDT", "ANNA"),
+        ("Anna Schmidt (Einkauf)", "Anna", "Schmidt"),
+        ("Max Mustermann geb. Meier", "Max", "Mustermann"),
+        ("van Beethoven, Ludwig", "Ludwig", "van Beethoven"),
+        ("Mr. and Mrs. Smith", None, "Smith"),
+        ("Juan Q. Xavier de la Vega III", "Juan Q. Xavier", "de la Vega"),
+        ("Jack Ma", "Jack", "Ma"),
+        ("Schmidt Anna", "Schmidt", "Anna"),
         ("张三", "三", "张"),
         ("王小明", "小明", "王"),
         ("欧阳娜娜", "娜娜", "欧阳"),
@@ -37,6 +46,49 @@ from service.cleaning.names import clean_name
 def test_a_full_name_is_taken_apart(full: str, first: str | None, last: str | None) -> None:
     name = clean_name(full, None, None)
     assert (name.full, name.first, name.last) == (full, first, last)
+
+
+@pytest.mark.parametrize(
+    ("shouted", "full", "first", "last"),
+    [
+        ("SCHMIDT ANNA", "Schmidt Anna", "Schmidt", "Anna"),
+        ("ANNA VON DER HEIDE", "Anna von der Heide", "Anna", "von der Heide"),
+        ("RONALD MCDONALD-O'NEILL II", "Ronald McDonald-O'Neill II", "Ronald", "McDonald-O'Neill"),
+        ("DR. JÜRGEN MÜLLER, PHD", "Dr. Jürgen Müller, PhD", "Jürgen", "Müller"),
+        ("İSMAİL ÇELİK", "İsmail Çelik", "İsmail", "Çelik"),
+        ("ΓΙΏΡΓΟΣ ΠΑΠΑΔΌΠΟΥΛΟΣ", "Γιώργος Παπαδόπουλος", "Γιώργος", "Παπαδόπουλος"),
+        ("LI NA", "Li Na", "Li", "Na"),
+        # Initials, and what was not shouted.
+        ("JP", "JP", "JP", None),
+        ("Anna SCHMIDT", "Anna SCHMIDT", "Anna", "SCHMIDT"),
+        ("anna schmidt", "anna schmidt", "anna", "schmidt"),
+    ],
+)
+def test_capitals_become_ordinary_letters(shouted: str, full: str, first: str | None, last: str | None) -> None:
+    name = clean_name(shouted, None, None)
+    assert (name.full, name.first, name.last) == (full, first, last)
+    assert clean_name(name.full, name.first, name.last) == name
+
+
+def test_shouted_parts_are_lowered_only_together() -> None:
+    assert clean_name(None, "ANNA", "SCHMIDT").full == "Anna Schmidt"
+    assert clean_name(None, "JP", "Morgan").full == "JP Morgan"
+    assert clean_name(None, "Anna", "SCHMIDT").last == "SCHMIDT"
+
+
+_words = st.sampled_from(
+    ["Anna", "Schmidt", "Maria", "Öztürk", "von", "der", "de", "la", "Dr.", "Prof.", "Herr", "PhD", "Jr.", "King", "Ma", "Q.", "(Ede)", "and",
+     "geb.", "Müller-Lüdenscheidt", "O'Neill", "III", "van", "Sir", "al"],
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(_words, min_size=1, max_size=6), st.integers(0, 6))
+def test_a_pattern_is_taken_apart_as_the_library_would_the_name(words: list[str], comma: int) -> None:
+    full = " ".join(word + "," * (index == comma) for index, word in enumerate(words))
+    parsed = nameparser.parse(full)
+    name = clean_name(full, None, None)
+    assert (name.first, name.last) == (parsed.given_names or None, parsed.family or None)
 
 
 @pytest.mark.parametrize(
