@@ -12,6 +12,7 @@ from sqlalchemy.schema import SchemaItem
 
 import service.intake.tables
 import service.leads.attributes.tables
+import service.leads.duplicates.tables
 import service.leads.merging.tables
 import service.leads.privacy.tables
 import service.leads.tables

@@ -26,3 +26,14 @@ outbox = Table(
     Index("ix_outbox_position", "position", "sequence", "id"),
     Index("ix_outbox_id", "id"),
 )
+
+# How far our own tasks that follow the feed have come.
+feed_cursors = Table(
+    "feed_cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("event_id", UUID, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
