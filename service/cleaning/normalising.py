@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from service.cleaning.country import clean_country
-from service.cleaning.domains import company_domain, domain_of_mailbox
+from service.cleaning.domains import company_domain, mail_domain
 from service.cleaning.email import EMAIL_LIMIT, clean_email
 from service.cleaning.names import clean_name
 from service.cleaning.phone import PHONE_LIMIT, clean_phone
@@ -92,7 +92,7 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         full_name=name.full,
         first_name=name.first,
         last_name=name.last,
-        company_domain=domain or (domain_of_mailbox(email) if email else None),
+        company_domain=domain or (mail_domain(email.rpartition("@")[2]).company if email else None),
         country=country,
         utm=_utm(found, submission.utm),
         external_ids=external_ids,
@@ -105,6 +105,7 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         delivery_id=submission.delivery_id,
         auto_clean=submission.auto_clean,
         revises=submission.revises,
+        overwrites=submission.overwrites,
     )
     verdict, reasons = judge(cleaned, found.reasons, faulty=bool(found.faults))
     for kept in _KEPT_RAW:
