@@ -32,6 +32,8 @@ from service.leads import lifecycle_routes as lifecycle
 from service.leads import reading_routes as reading
 from service.leads import routes as leads
 from service.leads.attributes import routes as attributes
+from service.leads.privacy import routes as privacy
+from service.leads.privacy import suppression_routes as suppressions
 from service.lifecycle.errors import LifecycleError
 from service.outbound import routes as outbound
 from service.settings import Settings
@@ -43,6 +45,7 @@ ledger that remembers everything with both its times, and statistics that are ex
 
 _TAGS: Final = {
     "leads": "Who may buy: created, matched, amended, moved, corrected, forgotten.",
+    "privacy": "What people agreed to, who must not be contacted, and all that is held of a person.",
     "lifecycle": "The state machine as data, and the reasons of churn.",
     "attributes": "What else you want to know of leads, with types.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",
@@ -55,6 +58,8 @@ _TAGS: Final = {
 _ROUTERS: Final = (
     leads.router,
     reading.router,
+    privacy.router,
+    suppressions.router,
     lifecycle.router,
     attributes.router,
     intake.router,

@@ -81,8 +81,11 @@ class Job:
     def conclude(self) -> None:
         """Sum up what became of the parts: one that was acted upon is enough."""
         results = {entry["result"] for entry in self.outcome.values()}
+        codes = {entry["code"] for entry in self.outcome.values() if entry["result"] == "refused"}
         if results & _ACTED_UPON:
             self.settle("processed")
+        elif codes and codes <= {"suppressed"}:
+            self.settle("ignored", "suppressed", "Whoever it is about is blocked: see /v1/suppressions.")
         elif "refused" in results:
             first = next(entry for entry in self.outcome.values() if entry["result"] == "refused")
             self.settle("dead", first["code"] or "refused", first["detail"])
@@ -104,6 +107,7 @@ class Job:
             "reason": self.reason,
             "detail": self.detail,
             "due_at": self.due_at,
+            "dedupe_key": self.row["dedupe_key"],
             "outcome": outcome,
             "lead_ids": list(dict.fromkeys(entry["lead_id"] for entry in outcome if entry["lead_id"])),
         }

@@ -14,6 +14,8 @@ from service.leads.book import Book, Entry
 from service.leads.errors import IdentityTaken, NoIdentity
 from service.leads.identities import Identity, identities_of
 from service.leads.present import COMPANY
+from service.leads.privacy.holding import Suppressed
+from service.leads.privacy.holding_again import hold_again
 from service.leads.privacy.telling import record_patch
 
 Patch = Mapping[str, Any]
@@ -70,13 +72,17 @@ def refuse_faults(cleaned: Cleaned) -> None:
 
 
 async def claim_for(book: Book, lead_id: UUID, patch: Patch) -> list[Identity]:
-    """Claim the identities a patch brings, before the lead is locked, and return them; raises `IdentityTaken`."""
+    """Claim the identities a patch brings, before the lead is locked, and return them; raises `IdentityTaken`, `Suppressed`."""
     external = {system: value for system, value in (patch.get("external_ids") or {}).items() if value is not None}
     wanted = identities_of(email=patch.get("email"), phone=patch.get("phone"), external_ids=external)
-    owned = await identity_store.claim_identities(book.connection, dict.fromkeys(wanted, lead_id), now=book.now)
-    for identity, owner in owned.items():
+    claimed = await identity_store.claim_identities(book.connection, dict.fromkeys(wanted, lead_id), now=book.now)
+    for identity, owner in claimed.owned.items():
         if owner != lead_id:
             raise IdentityTaken(identity.pointer, owner)
+    if any(reason == "blocked" for held in claimed.held.values() for _, reason in held):
+        raise Suppressed
+    if claimed.held:
+        book.held.add(lead_id)
     return wanted
 
 
@@ -102,6 +108,8 @@ async def amend(book: Book, entry: Entry, patch: Patch) -> list[str]:
     if any(name in changed for name in _CONTACT):
         changed += _judge_again(row)
         entry.life.verdict = row["verdict"]
+    if (row["suppressed"] or entry.id in book.held) and await hold_again(book, [entry]):
+        changed.append("can_contact")
     book.announce(entry, "lead.updated", {"changed": changed}, at=book.now)
     return changed
 

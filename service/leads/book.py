@@ -31,6 +31,7 @@ class Entry:
         self.row = row
         self.life = life
         self.is_new = is_new
+        self.version_before: int = 0 if is_new else row["version"]
         self.counted_as: dict[int, CohortKey] = {}
         if life.journey:
             self.counted_as[life.journey.number] = cohort_key(life.journey)
@@ -53,6 +54,8 @@ class Book:
         self.now = now
         self.actor = actor
         self.entries: dict[UUID, Entry] = {}
+        # Leads that were given identities which are suppressed.
+        self.held: set[UUID] = set()
         self._deltas = Deltas()
         self._changed: dict[UUID, Entry] = {}
         self._journeys: dict[tuple[UUID, int], tuple[Entry, Journey]] = {}

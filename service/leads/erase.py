@@ -18,6 +18,7 @@ from service.leads.book import Book, Entry
 from service.leads.errors import LeadMerged, LeadNotFound
 from service.leads.operations import Writer
 from service.leads.present import COMPANY
+from service.leads.privacy import suppression_store
 from service.leads.privacy.contacting import NOTHING
 from service.outbound.store import redact_events, redact_referrer
 
@@ -61,6 +62,7 @@ async def _forget_who_referred(book: Book, erased: Entry, names: Collection[str]
 
 
 async def _erase(book: Book, entry: Entry, now: datetime, also: Sequence[Eraser]) -> None:
+    await suppression_store.add_those_of(book.connection, [entry.id], actor=book.actor, now=now)
     await erase_store.erase(book.connection, entry.id)
     for eraser in also:
         await eraser(book.connection, entry.id)

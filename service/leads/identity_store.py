@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,14 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import fetch
 from service.leads.identities import Identity
+from service.leads.privacy.suppression_store import held_by
 
 _CLAIM = text(
-    """INSERT INTO identities (kind, value, lead_id, created_at, said_at)
-    SELECT kind, value, lead_id, :now, said_at
-    FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[]), CAST(:said AS timestamptz[]))
-        AS claim (kind, value, lead_id, said_at)
-    ORDER BY kind COLLATE "C", value COLLATE "C"
-    ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value"""
+    f"""WITH claim AS (
+        SELECT kind, value, lead_id, said_at
+        FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[]), CAST(:said AS timestamptz[]))
+            AS claim (kind, value, lead_id, said_at)
+    ), made AS (
+        INSERT INTO identities (kind, value, lead_id, created_at, said_at)
+        SELECT kind, value, lead_id, CAST(:now AS timestamptz), said_at FROM claim
+        ORDER BY kind COLLATE "C", value COLLATE "C"
+        ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value
+    )
+    SELECT kind, value, NULL AS held_as, NULL AS reason FROM made UNION ALL {held_by("claim")}"""
 )
 _OWNERS = text(
     """SELECT kind, value, lead_id FROM identities
@@ -58,31 +65,43 @@ async def identities_owned(connection: AsyncConnection, lead_id: UUID) -> list[d
     return await fetch(connection, _OF_LEAD, lead_id=lead_id)
 
 
+@dataclass(slots=True)
+class Claimed:
+    """What a claim came to: the identities that belong to others already, and those that are suppressed, as (what kind, why)."""
+
+    owned: dict[Identity, UUID] = field(default_factory=dict)
+    held: dict[Identity, set[tuple[str, str]]] = field(default_factory=dict)
+
+
 async def claim_identities(
     connection: AsyncConnection,
     claims: Mapping[Identity, UUID],
     *,
     now: datetime,
     said: Mapping[Identity, datetime] | None = None,
-) -> dict[Identity, UUID]:
-    """Claim identities for leads, and return the ones that belong to others already, with their owners.
+) -> Claimed:
+    """Claim identities for leads, and return which belong to others already and which are suppressed; those are claimed all the same.
 
     ``said`` is when the submissions were made that bring external ids.
 
     A claim waits for a transaction that claims the same identity to end; all transactions claim in one order, so none wait in a ring.
     """
-    owned: dict[Identity, UUID] = {}
+    found = Claimed()
     open_claims = dict(claims)
     while open_claims:
         times = [(said or {}).get(identity) for identity in sorted(open_claims)]
         rows = await fetch(connection, _CLAIM, now=now, said=times, **_columns(open_claims))
         for row in rows:
-            del open_claims[Identity(row["kind"], row["value"])]
+            identity = Identity(row["kind"], row["value"])
+            if row["reason"] is None:
+                del open_claims[identity]
+            else:
+                found.held.setdefault(identity, set()).add((row["held_as"], row["reason"]))
         taken = await owners(connection, open_claims) if open_claims else {}
         # Whoever had it may have let go of it between the two statements: then it is claimed again.
-        owned |= taken
+        found.owned |= taken
         open_claims = {identity: lead for identity, lead in open_claims.items() if identity not in taken}
-    return owned
+    return found
 
 
 async def owners(connection: AsyncConnection, wanted: Collection[Identity]) -> dict[Identity, UUID]:

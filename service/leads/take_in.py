@@ -7,7 +7,7 @@ that order (identities, then leads), so none of them deadlocks with another.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -21,12 +21,14 @@ from service.leads.attributes.checking import conform, known_for
 from service.leads.book import Book, Entry
 from service.leads.errors import NoIdentity
 from service.leads.filling import FILLED, fill_blanks, revise
-from service.leads.identities import Identity, identities_of
+from service.leads.identities import Identity
 from service.leads.owning import insist_on_ownership
+from service.leads.privacy.holding import Suppressed, joined
 from service.leads.privacy.telling import Words
+from service.leads.settling import Plan, plan_for, settle_identities
 from service.leads.versions import Versions
 from service.lifecycle.errors import LifecycleError
-from service.lifecycle.ledger import AHEAD, Life, Step, refuse_future
+from service.lifecycle.ledger import Life, Step, refuse_future
 from service.lifecycle.machine import Event
 from service.lifecycle.reasons import CATALOGUE, NO_WAY_BACK
 from service.lifecycle.stages import Stage
@@ -50,23 +52,6 @@ class TakenIn:
     error: Exception | None = None
 
 
-@dataclass(slots=True)
-class _Plan:
-    """A submission on its way: the lead it goes to, and by which of its identities."""
-
-    cleaned: Cleaned
-    identities: list[Identity]
-    # The external id that all versions of the submission have, if it may be a later one.
-    version_of: Identity | None = None
-    lead_id: UUID | None = None
-    is_new: bool = False
-    matched_by: list[Identity] = field(default_factory=list)
-    conflicts: dict[Identity, UUID] = field(default_factory=dict)
-    # A real submission of a lead that was a test, and a test of a lead that is real.
-    ends_test: bool = False
-    is_mere_test: bool = False
-
-
 async def take_into(
     book: Book, cleaned: Sequence[Cleaned], *, via: Via, along: Collection[Identity] = ()
 ) -> list[TakenIn]:
@@ -78,8 +63,8 @@ async def take_into(
     if via != "api":
         definitions = await known_for(book.connection, (one.submission.attributes for one in cleaned))
         cleaned = [conform(one, definitions) for one in cleaned]
-    plans = [_plan_for(one) for one in cleaned]
-    await _settle_identities(book, plans)
+    plans = [plan_for(one) for one in cleaned]
+    await settle_identities(book, plans)
     matched = [plan for plan in plans if plan.lead_id and not plan.is_new]
     others = await identity_store.owners(book.connection, along) if along else {}
     await book.take({plan.lead_id for plan in matched if plan.lead_id} | set(others.values()))
@@ -99,7 +84,7 @@ async def take_into(
     return taken
 
 
-async def _tell_tests(book: Book, plan: _Plan) -> None:
+async def _tell_tests(book: Book, plan: Plan) -> None:
     """Keep tests and real people apart: a real submission makes its lead real, a test leaves a real lead as it is."""
     entry = book.entries.get(plan.lead_id) if plan.lead_id else None
     if entry is None:
@@ -110,7 +95,7 @@ async def _tell_tests(book: Book, plan: _Plan) -> None:
         await book.end_test(entry)
 
 
-async def _let_go(book: Book, plans: Sequence[_Plan]) -> None:
+async def _let_go(book: Book, plans: Sequence[Plan]) -> None:
     """Release the identities that nothing but a test claimed for a real lead."""
     used = {identity for plan in plans if not plan.is_mere_test for identity in plan.identities}
     for plan in plans:
@@ -119,79 +104,27 @@ async def _let_go(book: Book, plans: Sequence[_Plan]) -> None:
             await identity_store.release_identities(book.connection, plan.lead_id, sorted(brought))
 
 
-def _plan_for(cleaned: Cleaned) -> _Plan:
-    one = cleaned.submission
-    identities = identities_of(email=one.email, phone=one.phone, external_ids=one.external_ids)
-    if one.revises is None or one.revises not in one.external_ids:
-        return _Plan(cleaned, identities)
-    version_of = Identity(f"external:{one.revises}", one.external_ids[one.revises])
-    return _Plan(cleaned, [version_of, *(other for other in identities if other != version_of)], version_of)
-
-
-async def _settle_identities(book: Book, plans: Sequence[_Plan]) -> None:
-    """Decide for every plan which lead it goes to, and own the identities in the database."""
-    acceptable = [plan for plan in plans if plan.identities and not _in_future(plan.cleaned.submission, book.now)]
-    first_guess = _assign(acceptable, {})
-    owned = await identity_store.claim_identities(
-        book.connection, first_guess, now=book.now, said=_times(acceptable, book.now)
-    )
-    if owned:
-        final = _assign(acceptable, owned)
-        moved = {
-            identity: lead
-            for identity, lead in final.items()
-            if identity not in owned and first_guess[identity] != lead
-        }
-        await identity_store.reassign_identities(book.connection, moved)
-
-
-def _assign(plans: Sequence[_Plan], owned: Mapping[Identity, UUID]) -> dict[Identity, UUID]:
-    """Walk the submissions in order, give each the lead its most telling known identity belongs to, or a new one."""
-    owner = dict(owned)
-    for plan in plans:
-        known = {identity: owner[identity] for identity in plan.identities if identity in owner}
-        plan.is_new = not known
-        plan.lead_id = (
-            next(iter(known.values())) if known else (plan.lead_id if plan.is_new and plan.lead_id else new_id())
-        )
-        plan.matched_by = [identity for identity, lead in known.items() if lead == plan.lead_id]
-        plan.conflicts = {identity: lead for identity, lead in known.items() if lead != plan.lead_id}
-        for identity in plan.identities:
-            owner.setdefault(identity, plan.lead_id)
-    return owner
-
-
-def _times(plans: Sequence[_Plan], now: datetime) -> dict[Identity, datetime]:
-    """Return when the first submissions were made that deliveries bring external ids with."""
-    times: dict[Identity, datetime] = {}
-    for plan in plans:
-        one = plan.cleaned.submission
-        for identity in plan.identities if one.delivery_id else ():
-            if identity.system is not None:
-                times.setdefault(identity, one.occurred_at or now)
-    return times
-
-
-def _in_future(submission: Submission, now: datetime) -> bool:
-    return submission.occurred_at is not None and submission.occurred_at > now + AHEAD
-
-
-def _carry_out(book: Book, plan: _Plan, versions: Versions, words: Words, *, via: Via) -> TakenIn:
+def _carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via: Via) -> TakenIn:
     if not plan.identities:
         return TakenIn("refused", error=NoIdentity())
+    if plan.is_blocked:
+        return TakenIn("refused", error=Suppressed())
     result: _Result = "created" if plan.is_new else "matched"
     try:
         if plan.cleaned.submission.occurred_at is not None:
             refuse_future(plan.cleaned.submission.occurred_at, book.now)
         if plan.is_new:
-            entry = _create(book, plan.cleaned, plan.lead_id or new_id(), via)
+            entry = _create(book, plan, plan.lead_id or new_id(), via)
             _tell(book, entry, words, plan, via=via)
         else:
             entry = _matched_entry(book, plan)
+            told = [*_tell(book, entry, words, plan, via=via), *_hold(entry, plan)]
             if plan.version_of in plan.matched_by and not plan.is_mere_test:
-                result = _revise(book, entry, plan, versions, told=_tell(book, entry, words, plan, via=via))
+                result = _revise(book, entry, plan, versions, told=told)
+            elif plan.cleaned.submission.overwrites and not plan.is_mere_test:
+                result = _overwrite(book, entry, plan, told=told)
             else:
-                _attach(book, entry, plan, via, told=_tell(book, entry, words, plan, via=via))
+                _attach(book, entry, plan, via, told=told)
     except LifecycleError as refusal:
         return TakenIn("refused", error=refusal)
     if plan.cleaned.submission.auto_clean:
@@ -204,7 +137,16 @@ def _carry_out(book: Book, plan: _Plan, versions: Versions, words: Words, *, via
     )
 
 
-def _matched_entry(book: Book, plan: _Plan) -> Entry:
+def _hold(entry: Entry, plan: Plan) -> list[str]:
+    """Hold against a matched lead what is held against what it is known by from now on."""
+    suppressed = joined(entry.row["suppressed"], plan.suppressed)
+    if plan.is_mere_test or suppressed == entry.row["suppressed"]:
+        return []
+    entry.row["suppressed"] = suppressed
+    return ["can_contact"]
+
+
+def _matched_entry(book: Book, plan: Plan) -> Entry:
     entry = book.entries.get(plan.lead_id) if plan.lead_id else None
     if entry is None or entry.row["erased_at"] is not None or entry.row["merged_into"] is not None:
         # Its identities moved between our look at them and the lock: the same request finds the right lead.
@@ -212,7 +154,8 @@ def _matched_entry(book: Book, plan: _Plan) -> Entry:
     return entry
 
 
-def _create(book: Book, cleaned: Cleaned, lead_id: UUID, via: Via) -> Entry:
+def _create(book: Book, plan: Plan, lead_id: UUID, via: Via) -> Entry:
+    cleaned = plan.cleaned
     one = cleaned.submission
     life = Life(has_identity=True, verdict=cleaned.verdict)
     step = Step(event=Event.ACQUIRE, occurred_at=one.occurred_at, channel=one.channel, campaign=one.campaign)
@@ -230,6 +173,7 @@ def _create(book: Book, cleaned: Cleaned, lead_id: UUID, via: Via) -> Entry:
         "raw": cleaned.raw,
         "test": one.test,
         "last_activity_at": one.occurred_at or book.now,
+        "suppressed": plan.suppressed or None,
     }
     entry = book.create(row, life, step)
     book.touch(entry, _touchpoint_of(one, via=via, at=entry.row["acquired_at"], matched_by=[]))
@@ -263,7 +207,7 @@ def _touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[
     }
 
 
-def _tell(book: Book, entry: Entry, words: Words, plan: _Plan, *, via: Via) -> list[str]:
+def _tell(book: Book, entry: Entry, words: Words, plan: Plan, *, via: Via) -> list[str]:
     """Record what a submission says of consents; a mere test says nothing of a real lead."""
     one = plan.cleaned.submission
     if not one.consent or plan.is_mere_test:
@@ -280,7 +224,7 @@ def _tell(book: Book, entry: Entry, words: Words, plan: _Plan, *, via: Via) -> l
     )
 
 
-def _attach(book: Book, entry: Entry, plan: _Plan, via: Via, *, told: list[str]) -> None:
+def _attach(book: Book, entry: Entry, plan: Plan, via: Via, *, told: list[str]) -> None:
     one = plan.cleaned.submission
     at = one.occurred_at or book.now
     changed = ["touchpoints", *(["test"] if plan.ends_test else []), *told]
@@ -293,7 +237,7 @@ def _attach(book: Book, entry: Entry, plan: _Plan, via: Via, *, told: list[str])
     book.announce(entry, "lead.updated", {"changed": changed}, at=at)
 
 
-def _revise(book: Book, entry: Entry, plan: _Plan, versions: Versions, *, told: list[str]) -> _Result:
+def _revise(book: Book, entry: Entry, plan: Plan, versions: Versions, *, told: list[str]) -> _Result:
     """Apply a later version of the submission; it is no new contact, so there is no touchpoint, and no event unless something changed."""
     one, was_invalid = plan.cleaned.submission, entry.row["verdict"] == "invalid"
     at = one.occurred_at or book.now
@@ -310,6 +254,20 @@ def _revise(book: Book, entry: Entry, plan: _Plan, versions: Versions, *, told: 
     if changed:
         book.announce(entry, "lead.updated", {"changed": changed}, at=at)
     return "revised" if is_later else "outdated"
+
+
+def _overwrite(book: Book, entry: Entry, plan: Plan, *, told: Sequence[str]) -> _Result:
+    """Let a record of the lead replace what the lead has; it is no contact, and no event unless something changed."""
+    one = plan.cleaned.submission
+    changed = [*revise(entry.row, plan.cleaned, plan.conflicts), *told]
+    if one.owner is not None and one.owner != entry.row["owner"]:
+        entry.row["owner"] = one.owner
+        changed.append("owner")
+    changed += ["test"] if plan.ends_test else []
+    entry.life.verdict = entry.row["verdict"]
+    if changed:
+        book.announce(entry, "lead.updated", {"changed": changed}, at=book.now)
+    return "revised" if changed else "outdated"
 
 
 def _is_disqualified(entry: Entry) -> bool:

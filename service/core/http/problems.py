@@ -48,6 +48,7 @@ TABLE: Final[dict[str, tuple[int, str]]] = {
     "not_acceptable": (406, "Not acceptable"),
     "conflict": (409, "Conflict"),
     "identity_taken": (409, "Identity taken"),
+    "suppressed": (409, "Blocked"),
     "idempotency_in_progress": (409, "Request in progress"),
     "lifecycle_error": (409, "Not allowed by the lifecycle"),
     "transition_refused": (409, "Transition refused"),

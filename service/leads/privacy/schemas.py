@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from service.leads.fields import AttributeName, Attributes, Happened, Instant, LongText, ShortText
 
@@ -77,6 +77,59 @@ class ConsentOut(BaseModel):
     occurred_at: datetime
     recorded_at: datetime
     expires_at: datetime | None
+
+
+Reason = Literal["erased", "blocked", "unsubscribed"]
+
+
+class PersonNamed(BaseModel):
+    """Somebody, or everybody of a domain: exactly one of the fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, StringConstraints(min_length=1, max_length=320)] | None = None
+    phone: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    external_id: Annotated[str, Field(description="<system>:<id>", pattern=r"^[^:]+:.+$", max_length=400)] | None = None
+
+
+class SuppressionCreate(PersonNamed):
+    """Whom not to contact, or not even to let in."""
+
+    domain: Annotated[ShortText, Field(description="Of e-mails, exactly so", examples=["example.com"])] | None = None
+    reason: Annotated[
+        Literal["blocked", "unsubscribed"],
+        Field(
+            description="`blocked`: not contacted, and what comes from them is refused; `unsubscribed`: not contacted by this medium. "
+            "`erased` is written by erasures"
+        ),
+    ]
+
+
+class SuppressionNamed(PersonNamed):
+    """The suppressions of one value, for one reason or for all."""
+
+    domain: Annotated[ShortText, Field(description="Of e-mails, exactly so")] | None = None
+    reason: Reason | None = None
+
+
+class SuppressionQuery(SuppressionNamed):
+    """Which suppressions: those of one value, or a page of all."""
+
+    kind: Literal["email", "phone", "domain", "external"] | None = None
+    limit: Annotated[int, Field(ge=1, le=500, description="Most rows in the answer")] = 50
+    cursor: (
+        Annotated[str, Field(max_length=4000, description="`next_cursor` of the page before, with the same filters")]
+        | None
+    ) = None
+
+
+class SuppressionOut(BaseModel):
+    """That something is suppressed; the value itself is not kept, only a hash of it."""
+
+    kind: Literal["email", "phone", "domain", "external"]
+    reason: Reason
+    actor: str
+    created_at: datetime
 
 
 class BasisOut(BaseModel):
