@@ -11,14 +11,17 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from service.core.errors import Invalid
+from service.core.http.queries import ATTRIBUTES, is_attribute
 from service.lifecycle.ledger import AHEAD
 from service.stats.calendars import day_start
 from service.stats.definitions import QUARTER_HOUR, quarter
-from service.stats.question import MAX_GROUP_BY, Dimension, Filter, Mode, Question
+from service.stats.question import MAX_GROUP_BY, Dimension, Filter, Mode, NamedDimension, Operator, Question
 from service.stats.schemas.behind import BehindQuery
 from service.stats.schemas.scope import ScopeQuery
 
-DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
+DIMENSIONS: Final[tuple[NamedDimension, ...]] = get_args(NamedDimension)
+_OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
+_COMPARABLE: Final = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?|\d{4}-\d{2}-\d{2}", re.ASCII)
 _YEARS: Final = range(1900, 2200)
 LONGEST_WINDOW: Final = timedelta(days=36_525)
 _DURATION: Final = re.compile(
@@ -58,15 +61,25 @@ def question_of(query: ScopeQuery, *, mode: Mode, now: datetime) -> Question:
 
 
 def _filters(query: ScopeQuery) -> tuple[Filter, ...]:
-    filters = []
-    for dimension in DIMENSIONS:
-        values = tuple(dict.fromkeys(cast("list[str]", getattr(query, dimension))))
-        if any("\x00" in value for value in values):
-            raise Invalid(f"?{dimension}", "must not contain the NUL character")
-        missing = dimension in query.missing
-        if values or missing:
-            filters.append(Filter(dimension, values, missing))
+    given: dict[str, list[str]] = {dimension: getattr(query, dimension) for dimension in DIMENSIONS}
+    given |= {name: [] for name in query.missing if is_attribute(name)}
+    given |= {ATTRIBUTES + key: values for key, values in query.attributes.items()}
+    filters: list[Filter] = []
+    for name, values in given.items():
+        if any("\x00" in value for value in (name, *values)):
+            raise Invalid(f"?{name}", "must not contain the NUL character")
+        dimension, _, ending = name.rpartition("_")
+        if is_attribute(dimension) and ending in _OPERATORS:
+            filters += [_compared(dimension, ending, value) for value in values]
+        elif values or name in query.missing:
+            filters.append(Filter(name, tuple(dict.fromkeys(values)), name in query.missing))
     return tuple(filters)
+
+
+def _compared(dimension: Dimension, operator: Operator, value: str) -> Filter:
+    if _COMPARABLE.fullmatch(value) is None:
+        raise Invalid(f"?{dimension}_{operator}", "must be a number or a date, such as 10 or 2026-01-31")
+    return Filter(dimension, (value,), operator=operator)
 
 
 def parse_zone(name: str) -> ZoneInfo:
@@ -113,22 +126,25 @@ def parse_duration(given: str, *, pointer: str = "?window") -> timedelta:
 def parse_group_by(given: Sequence[str]) -> tuple[Dimension, ...]:
     """Return the dimensions to group by; raises `Invalid` for a stranger, a repetition or one too many."""
     names = [name.strip() for item in given for name in item.split(",")]
-    strangers = [name for name in names if name not in DIMENSIONS]
+    strangers = [name for name in names if name not in DIMENSIONS and not is_attribute(name)]
     if strangers:
-        raise Invalid("?group_by", f"knows these dimensions: {', '.join(DIMENSIONS)}")
+        raise Invalid("?group_by", f"knows these dimensions: {', '.join(DIMENSIONS)}, attributes.<key>")
     if len(set(names)) < len(names):
         raise Invalid("?group_by", "names a dimension twice")
     if len(names) > MAX_GROUP_BY:
         raise Invalid("?group_by", f"takes up to {MAX_GROUP_BY} dimensions")
-    return tuple(cast("list[Dimension]", names))
+    return tuple(names)
 
 
 def behind_of(pairs: Sequence[tuple[str, str]]) -> BehindQuery:
     """Return the parameters of a list of leads behind a figure from the pairs of a query string; raises `Invalid`."""
     lists = {name for name, field in BehindQuery.model_fields.items() if field.default == []}
+    known = {field.alias or name for name, field in BehindQuery.model_fields.items()}
     values: dict[str, str | list[str]] = {}
     for name, value in pairs:
-        if name in lists:
+        if name not in known and not is_attribute(name):
+            raise Invalid(f"?{name}", "unknown parameter")
+        if name in lists or is_attribute(name):
             cast("list[str]", values.setdefault(name, [])).append(value)
         elif name in values:
             raise Invalid(f"?{name}", "is given twice")

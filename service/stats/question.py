@@ -13,9 +13,12 @@ from service.stats.definitions import BEGINNING, END, Skips
 
 Unit = Literal["journey", "lead"]
 Mode = Literal["cohort", "period"]
-Dimension = Literal[
+NamedDimension = Literal[
     "channel", "campaign", "entry_stage", "industry", "company_size", "country", "region", "owner", "score_band", "tag"
 ]
+Dimension = str
+"""One of the `NamedDimension`, or a custom attribute of the lead: ``attributes.plan``."""
+Operator = Literal["gte", "lte", "gt", "lt"]
 Key = tuple[str | None, ...]
 """The values of the dimensions that a question groups by, in their order; None is a missing value."""
 
@@ -30,11 +33,20 @@ SCORE_BANDS: Final = ((25, "below-25"), (50, "25-49"), (75, "50-74"), (None, "fr
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which values of a dimension are counted: any of these, and with ``missing`` also leads that have none."""
+    """Which values of a dimension are counted: any of these, and with ``missing`` also leads that have none.
+
+    With an ``operator``, those on that side of the one value: a number, or a date. Only attributes are compared so.
+    """
 
     dimension: Dimension
     values: tuple[str, ...]
     missing: bool = False
+    operator: Operator | None = None
+
+    @property
+    def parameter(self) -> str:
+        """Return the query's parameter that asks for these values."""
+        return self.dimension if self.operator is None else f"{self.dimension}_{self.operator}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +136,8 @@ def _narrowed(question: Question, key: Key) -> list[tuple[str, str]]:
     grouped = question.key_of(key)
     pairs: list[tuple[str, str]] = []
     for chosen in question.filters:
-        if chosen.dimension not in grouped:
-            pairs += [(chosen.dimension, value) for value in chosen.values]
+        if chosen.operator is not None or chosen.dimension not in grouped:
+            pairs += [(chosen.parameter, value) for value in chosen.values]
             pairs += [("missing", chosen.dimension)] if chosen.missing else []
     for dimension, value in grouped.items():
         pairs.append(("missing", dimension) if value is None else (dimension, value))
@@ -135,7 +147,7 @@ def _narrowed(question: Question, key: Key) -> list[tuple[str, str]]:
 def definition(question: Question, text: str) -> dict[str, Any]:
     """Return the definition that an answer carries: every parameter as it was understood, and all of it in words."""
     filters: Mapping[str, list[str | None]] = {
-        chosen.dimension: [*chosen.values, *([None] if chosen.missing else [])] for chosen in question.filters
+        chosen.parameter: [*chosen.values, *([None] if chosen.missing else [])] for chosen in question.filters
     }
     return {
         "unit": question.unit,

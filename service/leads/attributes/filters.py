@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from service.core.errors import Invalid
 from service.core.http.queries import ATTRIBUTES
 from service.leads.attributes.definitions import Definition, Definitions, Unfit, understood
 from service.leads.attributes.schemas import COMPARISONS
+from service.stats.question import Operator
 
-Operator = Literal["gte", "lte", "gt", "lt"]
 _ORDERED: Final = ("number", "date")
 
 
@@ -36,7 +36,7 @@ def conditions_of(
     for name, texts in given.items():
         key, _, ending = name.rpartition("_")
         if name not in definitions and key and ending in COMPARISONS:
-            operator: Operator = ending  # type: ignore[assignment]  # one of them
+            operator: Operator = ending
             found += [_compared(key, operator, text, definitions.get(key)) for text in texts]
         else:
             equal[name] = tuple(value for text in texts for value in _meant(name, text, definitions.get(name)))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from service.leads.attributes.definitions import Type
 from service.leads.fields import AttributeName, ShortText
+from service.stats.question import Operator
 
-COMPARISONS: Final = ("gte", "lte", "gt", "lt")
+COMPARISONS: Final[tuple[Operator, ...]] = get_args(Operator)
 """What a filter may end in: ``attributes.seats_gte=10``."""
 
 

@@ -7,16 +7,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.core.http.queries import AttributesQuery
 from service.stats.definitions import Skips
-from service.stats.question import Dimension, Mode, Unit
+from service.stats.question import Mode, NamedDimension, Unit
 
 Values = Annotated[list[str], Field(max_length=100)]
 
 
-class ScopeQuery(BaseModel):
-    """The parameters that all questions share."""
+class ScopeQuery(AttributesQuery, BaseModel):
+    """The parameters that all questions share. Custom attributes of the lead are dimensions too: ``attributes.plan=pro``."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     from_: Annotated[
         str | None,
@@ -51,7 +52,8 @@ class ScopeQuery(BaseModel):
     ] = []
     tag: Annotated[Values, Field(description="A tag of the lead")] = []
     missing: Annotated[
-        list[Dimension], Field(max_length=10, description="Count leads without a value of this dimension (too)")
+        list[NamedDimension | Annotated[str, Field(pattern=r"^attributes\..+")]],
+        Field(max_length=10, description="Count leads without a value of this dimension (too)"),
     ] = []
 
 
@@ -80,7 +82,7 @@ class DefinitionOut(Out):
     tz: str
     window: str | None
     known_at: datetime | None
-    group_by: list[Dimension]
+    group_by: list[str]
     filters: dict[str, list[str | None]]
     text: str
 

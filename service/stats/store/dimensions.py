@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Text, any_, bindparam, case, column, func, or_, true
+from sqlalchemy import ColumnElement, FromClause, Numeric, Text, any_, bindparam, case, cast, column, func, or_, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from service.stats.question import JOURNEY_DIMENSIONS, SCORE_BANDS, Dimension, Question, Unit
+from service.core.http.queries import ATTRIBUTES, is_attribute
+from service.stats.question import JOURNEY_DIMENSIONS, SCORE_BANDS, Dimension, Filter, Operator, Question, Unit
+from service.stats.store.attributes import attribute_text, is_on_side
 from service.stats.store.ledger import leads
+
+
+class FilterShape(NamedTuple):
+    """What makes two filters the same condition with other parameters."""
+
+    dimension: Dimension
+    has_values: bool
+    missing: bool
+    operator: Operator | None
+    dates: bool
+
+    @classmethod
+    def of(cls, chosen: Filter) -> FilterShape:
+        """Return the shape of a filter; what is compared with an operator is a date if it has two hyphens, and a number otherwise."""
+        dates = chosen.operator is not None and chosen.values[0].count("-") > 1
+        return cls(chosen.dimension, bool(chosen.values), chosen.missing, chosen.operator, dates)
 
 
 class Shape(NamedTuple):
     """What makes two questions the same statement with other parameters."""
 
     group_by: tuple[Dimension, ...]
-    filters: tuple[tuple[Dimension, bool, bool], ...]
+    filters: tuple[FilterShape, ...]
     unit: Unit
     windowed: bool
     known: bool
@@ -25,7 +43,7 @@ class Shape(NamedTuple):
         """Return the shape of a question."""
         return cls(
             group_by=question.group_by,
-            filters=tuple((chosen.dimension, bool(chosen.values), chosen.missing) for chosen in question.filters),
+            filters=tuple(map(FilterShape.of, question.filters)),
             unit=question.unit,
             windowed=question.window is not None,
             known=question.known_at is not None,
@@ -34,7 +52,7 @@ class Shape(NamedTuple):
     @property
     def dimensions(self) -> frozenset[Dimension]:
         """Return all dimensions that it groups or filters by."""
-        return frozenset(self.group_by) | {dimension for dimension, _, _ in self.filters}
+        return frozenset(self.group_by) | {chosen.dimension for chosen in self.filters}
 
 
 _ENTRY_OF_LEAD: Final = "acquired"
@@ -59,6 +77,8 @@ class Dimensions:
         if dimension == "score_band":
             *bounded, (_, last) = SCORE_BANDS
             return case(*((leads.c.score < bound, name) for bound, name in bounded), else_=last)
+        if is_attribute(dimension):
+            return attribute_text(leads.c.attributes, dimension.removeprefix(ATTRIBUTES))
         return leads.c[dimension]
 
     @property
@@ -77,18 +97,25 @@ class Dimensions:
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the question's filters, and that its unit is kept: a lead is its first journey, the only one that was acquired."""
         conditions = [
-            self._condition(dimension, has_values=has_values, missing=missing)
-            for dimension, has_values, missing in self._shape.filters
+            self._condition(chosen, bindparam(f"filter_{number}", type_=ARRAY(Text)))
+            for number, chosen in enumerate(self._shape.filters)
         ]
         if self._shape.unit == "lead":
             conditions.append(self._journey.c.entry_stage == _ENTRY_OF_LEAD)
         return conditions
 
-    def _condition(self, dimension: Dimension, *, has_values: bool, missing: bool) -> ColumnElement[bool]:
-        wanted = bindparam(f"{dimension}_values", type_=ARRAY(Text))
-        if dimension == "tag" and "tag" not in self._shape.group_by:
-            given = [leads.c.tags.overlap(wanted)] if has_values else []
-            return or_(*given, *([func.cardinality(leads.c.tags) == 0] if missing else []))
-        held = self.column(dimension)
-        given = [held == any_(wanted)] if has_values else []
-        return or_(*given, *([held.is_(None)] if missing else []))
+    def _condition(self, chosen: FilterShape, wanted: ColumnElement[Any]) -> ColumnElement[bool]:
+        if chosen.operator is not None:
+            return self._comparison(chosen, chosen.operator, wanted)
+        if chosen.dimension == "tag" and "tag" not in self._shape.group_by:
+            given = [leads.c.tags.overlap(wanted)] if chosen.has_values else []
+            return or_(*given, *([func.cardinality(leads.c.tags) == 0] if chosen.missing else []))
+        held = self.column(chosen.dimension)
+        given = [held == any_(wanted)] if chosen.has_values else []
+        return or_(*given, *([held.is_(None)] if chosen.missing else []))
+
+    def _comparison(self, chosen: FilterShape, side: Operator, wanted: ColumnElement[Any]) -> ColumnElement[bool]:
+        key = chosen.dimension.removeprefix(ATTRIBUTES)
+        # There is one value; any of one is that one.
+        bound = any_(wanted if chosen.dates else cast(wanted, ARRAY(Numeric)))
+        return is_on_side(leads.c.attributes, key, side, bound, dates=chosen.dates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import Boolean, Integer, SmallInteger, Text, column, table
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from service.core.tables import Instant
 
@@ -20,6 +20,7 @@ leads: Final = table(
     column("owner", Text),
     column("score", Integer),
     column("tags", ARRAY(Text)),
+    column("attributes", JSONB),
     column("test", Boolean),
     column("merged_into", UUID),
 )

@@ -38,7 +38,7 @@ _MILESTONES: Final = ("cleaned_at", "nurtured_at", "opportunity_at", "won_at")
 def parameters(question: Question) -> dict[str, Any]:
     """Return the values for the parameters that these sources, and the filters on them, were built with."""
     given: dict[str, Any] = {
-        f"{chosen.dimension}_values": list(chosen.values) for chosen in question.filters if chosen.values
+        f"filter_{number}": list(chosen.values) for number, chosen in enumerate(question.filters) if chosen.values
     }
     if question.window is not None:
         given["window"] = question.window
