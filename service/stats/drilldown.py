@@ -11,6 +11,7 @@ stage      the stage of the figure
 part       funnel: reached (default), entered, skipped, open, churned, churned.<category>, decided;
            period: in (default), out, next (exits onward), opening, closing; trend: in;
            flow: from.<stage>, or from.nothing for those acquired;
+           velocity: to.there, to.other, to.open (how journeys to the stage ended), in.left, in.open (stays in it);
            cohorts: all (default), or those that came to the stage at an age, such as P30D..P60D (above .. up to)
 =========  ======================================================================================================
 """
@@ -32,6 +33,7 @@ from service.stats.funnel import PERIOD_PARTS, RUNGS, STAGES, onward
 from service.stats.question import Question
 from service.stats.store import behind, sources
 from service.stats.store.dimensions import Shape
+from service.stats.store.durations import journeys_by_end, stays_behind
 from service.stats.store.flows import moves_between
 from service.stats.store.milestones import journeys_aged
 
@@ -56,6 +58,8 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime) -> Behind:
     question = question_of(query, mode="cohort" if query.behind in _COHORTS else "period", now=now)
     if query.behind == "cohorts":
         return _cohorts(question, query.stage, query.part or _ALL)
+    if query.behind == "velocity":
+        return _velocity(question, query.stage, query.part or "", now)
     stages, parts = _PARTS[query.behind]
     if query.stage not in stages:
         raise Invalid("?stage", f"must be one of {', '.join(stages)}")
@@ -67,7 +71,7 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime) -> Behind:
 
 
 _ALL: Final = "all"
-_COHORTS: Final = frozenset({"funnel", "cohorts"})
+_COHORTS: Final = frozenset({"funnel", "cohorts", "velocity"})
 _PARTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "funnel": (RUNGS, FUNNEL_PARTS),
     "period": (STAGES, PERIOD_PARTS),
@@ -82,6 +86,17 @@ def _flow(question: Question, stage: str, part: str) -> Behind:
     if source == NOTHING:
         return Behind(moves_between(Shape.of(question), acquired=True), given)
     return Behind(moves_between(Shape.of(question), acquired=False), given | {"source": source})
+
+
+def _velocity(question: Question, stage: str, part: str, now: datetime) -> Behind:
+    given = sources.parameters(question) | {"low": question.low, "high": question.high}
+    shape = Shape.of(question)
+    match part.partition("."):
+        case ("to", _, "there" | "other" | "open" as end) if stage in RUNGS[1:]:
+            return Behind(journeys_by_end(shape, stage, question.skips, end), given)
+        case ("in", _, "left" | "open" as end) if stage in STAGES:
+            return Behind(stays_behind(shape, ended=end == "left"), given | {"stage": stage, "now": now})
+    raise Invalid("?part", "must be to.there, to.other or to.open of a stage after the first, or in.left or in.open")
 
 
 def _cohorts(question: Question, stage: str, part: str) -> Behind:

@@ -11,7 +11,7 @@ from service.lifecycle.reasons import CATEGORIES
 from service.lifecycle.stages import FUNNEL, Stage, funnel_rank, is_in_funnel
 from service.stats.definitions import CHURNED, DECIDED, ENTERED, FUNNEL_PARTS, OPEN, REACHED, SKIPPED, Skips, cells_in
 from service.stats.question import Addresses, Key, Question
-from service.stats.wilson import wilson
+from service.stats.wilson import ENOUGH, wilson
 
 STAGES: Final = tuple(str(stage) for stage in Stage)
 RUNGS: Final = tuple(str(stage) for stage in FUNNEL)
@@ -67,6 +67,7 @@ def rate(numerator: int, denominator: int) -> dict[str, Any]:
         "rate": numerator / denominator if denominator else None,
         "low": low,
         "high": high,
+        "insufficient_data": denominator < ENOUGH,
     }
 
 

@@ -14,18 +14,21 @@ from service.stats.calendars import Interval
 from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
 from service.stats.flow import distinct, flow_groups, flows
-from service.stats.funnel import cohort_groups, period_groups
+from service.stats.funnel import LAST, STAGES, cohort_groups, order_of, period_groups
 from service.stats.occupancy import balances, occupancy_groups
 from service.stats.question import Question, definition, duration
 from service.stats.schemas.cohorts import CohortsQuery
 from service.stats.schemas.flow import FlowQuery, OccupancyQuery
 from service.stats.schemas.funnel import FunnelQuery
 from service.stats.schemas.trend import TrendQuery
+from service.stats.schemas.velocity import VelocityQuery
 from service.stats.store.counts import cohort_counts, move_counts
+from service.stats.store.durations import pipelines, stays, times_to
 from service.stats.store.flows import lead_counts
 from service.stats.store.milestones import age_counts
 from service.stats.trend import entries, progress, trend_groups
-from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text
+from service.stats.velocity import velocity_group
+from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text, velocity_text
 
 
 async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: datetime) -> dict[str, Any]:
@@ -110,6 +113,40 @@ async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: 
     groups = occupancy_groups(question, instants, balances(counted))
     whole = occupancy_groups(ungrouped(question), instants, balances(of_all))
     return {"definition": described, "groups": groups, "totals": whole[0]}
+
+
+async def velocity(connection: AsyncConnection, query: VelocityQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `VelocityOut`, how long it takes to come to each stage, how long leads stay in it, and what that yields."""
+    if query.window is not None:
+        raise Invalid("?window", "would cut the long ones off; the curve says what happens within any time")
+    question = question_of(query, mode="cohort", now=now)
+    until = min(now, question.known_at or now)
+    groups = await _velocities(connection, question, until, curve=query.curve)
+    whole = (
+        await _velocities(connection, ungrouped(question), until, curve=query.curve) if question.group_by else groups
+    )
+    described = definition(question, velocity_text(question))
+    return {"definition": described, "groups": groups, "totals": whole[0]}
+
+
+async def _velocities(
+    connection: AsyncConnection, question: Question, until: datetime, *, curve: bool
+) -> list[dict[str, Any]]:
+    to = await times_to(connection, question, now=until)
+    within = await stays(connection, question, now=until)
+    worth = await pipelines(connection, question)
+    keys = sorted(to, key=lambda key: (-len(to[key][LAST].days), order_of(key))) if question.group_by else [()]
+    return [
+        velocity_group(
+            question,
+            key,
+            to.get(key, {}),
+            {stage: within[key, stage] for stage in STAGES if (key, stage) in within},
+            worth.get(key, []),
+            curve=curve,
+        )
+        for key in keys
+    ]
 
 
 async def cohorts(connection: AsyncConnection, query: CohortsQuery, *, now: datetime) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from service.stats.schemas.cohorts import CohortsOut, CohortsQuery
 from service.stats.schemas.flow import FlowOut, FlowQuery, OccupancyOut, OccupancyQuery
 from service.stats.schemas.funnel import FunnelOut, FunnelQuery
 from service.stats.schemas.trend import TrendOut, TrendQuery
+from service.stats.schemas.velocity import VelocityOut, VelocityQuery
 
 router: Final = APIRouter(
     prefix="/v1/stats", tags=["statistics"], route_class=ServiceRoute, dependencies=[require("stats:read")]
@@ -61,3 +62,9 @@ async def get_occupancy(query: Annotated[OccupancyQuery, Query()], connection: R
 async def get_cohorts(query: Annotated[CohortsQuery, Query()], connection: ReadConnection) -> Response:
     """Answer with a triangle: start buckets by age buckets, null where nobody can be that old yet."""
     return json_answer(await operations.cohorts(connection, query, now=clock.now()))
+
+
+@router.get("/velocity", response_model=VelocityOut, operation_id="get_velocity", summary="How long things take")
+async def get_velocity(query: Annotated[VelocityQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with the time to each stage and in each stage, those still under way included, and what the pipeline yields a day."""
+    return json_answer(await operations.velocity(connection, query, now=clock.now()))

@@ -9,6 +9,10 @@ Z95: Final = 1.959963984540054
 """The 97.5 % point of the standard normal distribution."""
 
 
+ENOUGH: Final = 30
+"""Trials, or events, below which a figure says that there is not enough data: its bounds are there, but no plan should rest on it."""
+
+
 def wilson(successes: int, trials: int) -> tuple[float, float] | None:
     """Return the 95 % bounds of a share, or None where there is no share: no trials, or more successes than trials.
 

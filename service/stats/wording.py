@@ -62,6 +62,18 @@ def cohorts_text(question: Question, milestone: str, interval: Interval) -> str:
     )
 
 
+def velocity_text(question: Question) -> str:
+    """Return the definition of a velocity in words."""
+    how = "or beyond it" if question.skips == "credit" else "itself"
+    return (
+        f"{_common(question)} time_to: days from the start of a journey until it came to the stage ({how}); who is on the way counts as "
+        "that (censored), and who churned before will not come (a competing end): Aalen and Johansen's estimator. time_in: days between "
+        "entering a stage and leaving it, for whatever; stays that last are censored: Kaplan and Meier's estimator. p25 to p90: by when "
+        "that share of all has come or left; null if that cannot be seen. pipeline: open opportunities x (won / (won + churned)) x mean "
+        "amount won / mean days to win, by currency, nothing converted. insufficient_data: fewer than 30 came or left."
+    )
+
+
 def _common(question: Question) -> str:
     unit = (
         "journeys (each pass of a lead through the funnel)"

@@ -60,6 +60,7 @@ async def test_an_empty_database_has_an_empty_funnel_and_no_trend(engine: AsyncE
             "rate": None,
             "low": None,
             "high": None,
+            "insufficient_data": True,
         }
         assert (await asked(connection, group_by=["channel"]))["groups"] == []
         trend = await operations.trend(connection, TrendQuery(), now=NOW)

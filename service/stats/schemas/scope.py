@@ -95,3 +95,4 @@ class RateOut(Out):
     rate: float | None
     low: float | None
     high: float | None
+    insufficient_data: Annotated[bool, Field(description="Fewer than 30 to divide by: do not build on it")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, Integer, SmallInteger, Text, column, table
+from sqlalchemy import Boolean, Integer, Numeric, SmallInteger, Text, column, table
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from service.core.tables import Instant
@@ -34,6 +34,9 @@ journeys: Final = table(
     column("campaign", Text),
     column("started_at", Instant),
     column("stage", Text),
+    column("stage_entered_at", Instant),
+    column("amount", Numeric),
+    column("currency", Text),
     column("cell", SmallInteger),
     column("outcome", Text),
     column("cleaned_at", Instant),
@@ -56,7 +59,10 @@ transitions: Final = table(
     column("category", Text),
     column("channel", Text),
     column("campaign", Text),
+    column("amount", Numeric),
+    column("currency", Text),
     column("occurred_at", Instant),
+    column("previous_at", Instant),
     column("recorded_at", Instant),
     column("superseded_at", Instant),
 )

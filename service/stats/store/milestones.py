@@ -38,7 +38,7 @@ from service.stats.store.ledger import journeys
 def whole_journeys(*, known: bool) -> FromClause:
     """Return the journeys that count with all their milestones: as they are, or as they were known at the parameter ``known_at``."""
     if known:
-        return sources.journeys_of_ledger(known=True)
+        return sources.journeys_of_ledger(known=True, whole=True)
     return select(journeys).where(journeys.c.counted).subquery("journey")
 
 

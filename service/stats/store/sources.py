@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     values,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from service.core.tables import Instant
 from service.lifecycle.machine import STARTS_JOURNEY, Event
@@ -78,13 +79,30 @@ def cell_of(source: FromClause, deadline: ColumnElement[Any] | None = None) -> C
     return cast(case(*ranks, else_=0) + outcome + entered[0] + entered[1] + entered[2], SmallInteger)
 
 
-def journeys_of_ledger(*, known: bool) -> Subquery:
-    """Return the journeys of all leads that count, rebuilt from their transitions: as they stand, or as known at ``known_at``."""
+def journeys_of_ledger(*, known: bool, whole: bool = False) -> Subquery:
+    """Return the journeys of all leads that count, rebuilt from their transitions: as they stand, or as known at ``known_at``.
+
+    ``whole`` with where each stands, since when, and what it is worth.
+    """
     move = moves(known=known)
 
     def first(stage: Stage) -> ColumnElement[Any]:
         return func.min(move.c.occurred_at).filter(move.c.to_stage == str(stage))
 
+    def last(what: ColumnElement[Any]) -> ColumnElement[Any]:
+        told = func.array_agg(aggregate_order_by(what, move.c.sequence.desc()))
+        return (told if what is move.c.to_stage else told.filter(move.c.amount.is_not(None)))[1]
+
+    standing = (
+        [
+            last(move.c.to_stage).label("stage"),
+            func.max(move.c.occurred_at).label("stage_entered_at"),
+            last(move.c.amount).label("amount"),
+            last(move.c.currency).label("currency"),
+        ]
+        if whole
+        else []
+    )
     starts = move.c.event.in_(_STARTS)
     churned = move.c.to_stage == str(Stage.CHURNED)
     return (
@@ -101,6 +119,7 @@ def journeys_of_ledger(*, known: bool) -> Subquery:
             first(Stage.WON).label("won_at"),
             first(Stage.CHURNED).label("churned_at"),
             func.coalesce(func.max(func.coalesce(move.c.category, "lost")).filter(churned), OPEN).label("outcome"),
+            *standing,
         )
         .join(leads, leads.c.id == move.c.lead_id)
         .where(not_(leads.c.test))

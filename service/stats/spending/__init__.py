@@ -1,0 +1,1 @@
+"""What marketing costs: by channel, campaign and period."""
