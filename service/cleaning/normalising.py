@@ -11,8 +11,10 @@ from service.cleaning.domains import company_domain, mail_domain
 from service.cleaning.email import EMAIL_LIMIT, clean_email
 from service.cleaning.names import clean_name
 from service.cleaning.phone import PHONE_LIMIT, clean_phone
+from service.cleaning.regions import clean_region
 from service.cleaning.submission import Cleaned, Fault, Submission, Unusable
 from service.cleaning.texts import TEXT_LIMIT, one_line, storable
+from service.cleaning.utm import clean_utm
 from service.cleaning.verdict import judge
 
 if TYPE_CHECKING:
@@ -29,13 +31,22 @@ _PLAIN: Final = (
     "company_name",
     "industry",
     "company_size",
-    "region",
     "channel",
     "campaign",
     "referred_by",
     "owner",
 )
-_KEPT_RAW: Final = ("email", "phone", "full_name", "first_name", "last_name", "country", "company_domain", *_PLAIN)
+_KEPT_RAW: Final = (
+    "email",
+    "phone",
+    "full_name",
+    "first_name",
+    "last_name",
+    "country",
+    "region",
+    "company_domain",
+    *_PLAIN,
+)
 _RAW_LIMIT: Final = 1000
 # Where a field stands in the body of POST /v1/leads, and the reason it gives the verdict.
 _FIELDS: Final = {
@@ -76,6 +87,9 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
     """
     found = _Findings()
     country = _checked(found, "country", one_line(submission.country), clean_country)
+    region = one_line(submission.region)
+    if region is not None:
+        region, country = clean_region(region, country)
     email = _checked(found, "email", one_line(submission.email, EMAIL_LIMIT + 1), clean_email)
     phone = _phone(found, submission.phone, tuple(region for region in (country, default_region) if region))
     domain = _checked(found, "company_domain", one_line(submission.company_domain), company_domain)
@@ -94,6 +108,7 @@ def normalise(submission: Submission, default_region: str | None = None) -> Clea
         last_name=name.last,
         company_domain=domain or (mail_domain(email.rpartition("@")[2]).company if email else None),
         country=country,
+        region=region,
         utm=_utm(found, submission.utm),
         external_ids=external_ids,
         consent=storable(submission.consent),
@@ -157,14 +172,11 @@ def _external_ids(found: _Findings, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _utm(found: _Findings, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the campaign parameters under their bare names: ``utm_source`` and ``Source`` are both ``source``."""
     kept: dict[str, str] = {}
-    for key, value in given.items():
-        name, text = one_line(key, _TAG_LIMIT), one_line(value)
-        bare = name.lower().removeprefix("utm_") if name else None
-        if bare and text:
-            kept[bare] = text
-            found.keep(f"utm.{bare}", value, text)
+    for name, (value, meant) in clean_utm(given).items():
+        if meant is not None:
+            kept[name] = meant
+        found.keep(f"utm.{name}", value, meant)
     return kept
 
 
