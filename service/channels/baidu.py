@@ -96,7 +96,7 @@ def dedupe_key(request: Request, _channel: ChannelConfig) -> str | None:
 
 def redact(request: Request, _channel: ChannelConfig) -> Stored:
     """Return the delivery with its token replaced."""
-    return without_credentials(request)._replace(body=redacted_json(json_object(request), (_TOKEN,)))
+    return without_credentials(request)._replace(body=redacted_json(request.body, json_object(request), (_TOKEN,)))
 
 
 def translate(request: Request, channel: ChannelConfig) -> Translation:

@@ -7,7 +7,7 @@ An adapter is a module of this room that satisfies `Adapter`: pure functions on 
 
     GET, HEAD   handshake ─► its reply, or 405
     POST        verify ─► handshake ─► (its reply, nothing stored)
-                       └► dedupe_key, redact ─► stored ─► reply ─► … ─► translate (later, by the worker)
+                       └► redact ─► stored ─► reply ─► … ─► dedupe_key, translate (later, by the worker)
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ class Adapter(Protocol):
         """Return the answer to a delivery that is now stored."""
 
     def dedupe_key(self, request: Request, channel: ChannelConfig, /) -> str | None:
-        """Return what is the same when the vendor sends the delivery again, and differs when there is news in it."""
+        """Return what is the same when the vendor sends the stored delivery again, and differs when there is news in it."""
 
     def redact(self, request: Request, channel: ChannelConfig, /) -> Stored:
         """Return what may be written down."""

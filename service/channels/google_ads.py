@@ -123,7 +123,7 @@ def dedupe_key(request: Request, _channel: ChannelConfig) -> str | None:
 
 def redact(request: Request, _channel: ChannelConfig) -> Stored:
     """Return the delivery without the key in its body and without credentials."""
-    return without_credentials(request)._replace(body=redacted_json(_lead(request), [_KEY]))
+    return without_credentials(request)._replace(body=redacted_json(request.body, _lead(request), [_KEY]))
 
 
 def translate(request: Request, channel: ChannelConfig) -> Translation:

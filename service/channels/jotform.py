@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import from_json
 
 from service.channels.answers import Answer, document_of, person_of
-from service.channels.bodies import any_object, content_hash, refuse_nul
+from service.channels.bodies import any_object, content_hash, parsed_json
 from service.channels.contract import ChannelConfig, Refusal, Reply, Request, Stored, Submitted, Translation
 from service.channels.redaction import without_query_secrets
 from service.channels.shared_secret import check_shared_secret, fresh_secret, url_secret_fault
@@ -138,13 +137,9 @@ def translate(request: Request, channel: ChannelConfig) -> Translation:
 
 
 def _answers(form: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        raw = from_json(as_text(form.get("rawRequest"), 1_000_000) or "", allow_inf_nan=False)
-    except ValueError:
-        raw = None
+    raw = parsed_json(as_text(form.get("rawRequest"), 1_000_000) or "null")
     if not isinstance(raw, dict):
         raise Refusal("malformed_body", "The form has no rawRequest with a JSON object in it.")
-    refuse_nul(raw)
     return raw
 
 

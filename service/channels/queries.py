@@ -12,6 +12,10 @@ _MAX_PARAMETERS: Final = 50
 
 def parameters(query: str) -> dict[str, str]:
     """Return a query's parameters, decoded, the first of each name; raise `Refusal` when it is no query."""
+    if "%" not in query and "+" not in query and query.count("&") < _MAX_PARAMETERS:
+        # Nothing to be decoded: signatures in hexadecimal, numbers.
+        plain = [(name, value) for name, _, value in (piece.partition("=") for piece in query.split("&") if piece)]
+        return dict(reversed(plain))
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
     except ValueError:

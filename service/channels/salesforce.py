@@ -9,6 +9,7 @@ administrator chose to send along is a credential, and not stored.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from xml.etree.ElementTree import tostring
@@ -30,7 +31,7 @@ from service.channels.redaction import REDACTED
 from service.channels.shared_secret import check_shared_secret, fresh_secret
 from service.channels.signatures import any_equal, text_secret_fault, without_credentials
 from service.channels.values import as_flag, as_past
-from service.channels.xml_bodies import xml_document
+from service.channels.xml_bodies import check_xml, xml_document
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -49,6 +50,10 @@ _OUTBOUND: Final = "{http://soap.sforce.com/2005/09/outbound}"
 _TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _PEOPLE: Final = frozenset({"Lead", "Contact"})
 _MAX_NOTIFICATIONS: Final = 1000
+_ORGANISATIONS: Final = re.compile(rb"<OrganizationId>([A-Za-z0-9]+)</OrganizationId>")
+_SESSION: Final = re.compile(rb"<SessionId>[^<]+</SessionId>")
+_NO_SESSION: Final = re.compile(rb'<SessionId xsi:nil="true" ?/>')
+_REDACTED_SESSION: Final = f"<SessionId>{REDACTED}</SessionId>".encode()
 _ACK: Final = (
     b'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
     b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack></notificationsResponse>'
@@ -96,9 +101,25 @@ def sample(address: str, settings: Any) -> str:
 def verify(request: Request, channel: ChannelConfig) -> None:
     """Raise `Refusal` unless the address has the secret and the message is of the channel's organisation."""
     check_shared_secret(request, channel, place="url")
-    organisation = _message(request).findtext(f"{_OUTBOUND}OrganizationId") or ""
-    if not any_equal(organisation.strip(), [channel.settings.organization_id]):
+    if not any_equal(_organisation(request), [channel.settings.organization_id]):
         raise Refusal("wrong_secret", "The message is of another organisation.")
+    if request.body.count(b"<Notification>") > _MAX_NOTIFICATIONS:
+        list(_notifications(request))
+
+
+def _organisation(request: Request) -> str:
+    """Return the organisation's id: by its spelling where that leaves no doubt, or the way that makes a tree of the message."""
+    found = _ORGANISATIONS.findall(request.body)
+    if len(found) == 1 and _is_plain(request.body):
+        check_xml(request.body)
+        organisation: str = found[0].decode()
+        return organisation
+    return (_message(request).findtext(f"{_OUTBOUND}OrganizationId") or "").strip()
+
+
+def _is_plain(body: bytes) -> bool:
+    """Tell whether a tag is spelled but one way: there are neither comments nor CDATA sections, and ASCII is as it is."""
+    return b"<!" not in body and b"\0" not in body
 
 
 def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:
@@ -120,6 +141,11 @@ def dedupe_key(request: Request, _channel: ChannelConfig) -> str | None:
 def redact(request: Request, _channel: ChannelConfig) -> Stored:
     """Return the delivery without credentials and without a session id."""
     stored = without_credentials(request)
+    if _is_plain(request.body):
+        body, sessions = _SESSION.subn(_REDACTED_SESSION, request.body)
+        # Every mention is in a session that was found, or says that there is none.
+        if body.count(b"SessionId") == 2 * sessions + len(_NO_SESSION.findall(body)):
+            return stored._replace(body=body)
     session = _message(request).find(f"{_OUTBOUND}SessionId")
     if session is None or not "".join(session.itertext()).strip():
         return stored

@@ -59,6 +59,8 @@ def check_hmac(scheme: Scheme, request: Request, secrets: Iterable[str]) -> None
 
 def signed_bytes(scheme: Scheme, request: Request, stamp: str) -> bytes:
     """Return what the vendor signed: the template with the request in it."""
+    if scheme.template == "{body}":
+        return request.body
     values = {"ts": stamp, "method": request.method, "uri": request.public_url if "{uri}" in scheme.template else ""}
     pieces = (
         text.encode() if not is_place else request.body if text == "body" else values[text].encode("latin-1", "replace")

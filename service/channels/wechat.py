@@ -112,14 +112,18 @@ def sample(address: str, settings: Any) -> str:
 
 
 def verify(request: Request, channel: ChannelConfig) -> None:
-    """Raise `Refusal` unless the message is signed in the channel's mode, fresh, and for this account."""
+    """Raise `Refusal` unless the message is signed in the channel's mode, fresh, and for this account.
+
+    What one that is signed and encrypted says is read by the worker; one in plain mode must be from somebody.
+    """
     query = parameters(request.query)
-    encrypted = _encrypted(request) if channel.settings.encoding_aes_key else None
-    if encrypted is not None:
+    if channel.settings.encoding_aes_key:
+        encrypted = _encrypted(request)
         check_signature(query, channel.secrets, name="msg_signature", signed=[encrypted], now=request.received_at)
+        _decrypted(encrypted, channel)
     else:
         check_signature(query, channel.secrets, name="signature", now=request.received_at)
-    _message(request, channel, encrypted)
+        _message(request, channel)
 
 
 def _encrypted(request: Request) -> str:
@@ -129,14 +133,16 @@ def _encrypted(request: Request) -> str:
     return encrypted.strip()
 
 
-def _message(request: Request, channel: ChannelConfig, encrypted: str | None = None) -> dict[str, Any]:
+def _decrypted(encrypted: str, channel: ChannelConfig) -> bytes:
     settings = channel.settings
+    keys = [key for key in (settings.encoding_aes_key, settings.previous_encoding_aes_key) if key]
+    return decrypt(encrypted, keys, [settings.app_id or ""])
+
+
+def _message(request: Request, channel: ChannelConfig) -> dict[str, Any]:
     if request.parsed is None:
-        text = request.body
-        if settings.encoding_aes_key:
-            keys = [key for key in (settings.encoding_aes_key, settings.previous_encoding_aes_key) if key]
-            text = decrypt(encrypted or _encrypted(request), keys, [settings.app_id or ""])
-        request.parsed = message_in(text)
+        safe = channel.settings.encoding_aes_key
+        request.parsed = message_in(_decrypted(_encrypted(request), channel) if safe else request.body)
         if as_text(request.parsed.get("FromUserName"), 100) is None:
             request.parsed = None
             raise Refusal(

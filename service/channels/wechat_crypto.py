@@ -83,30 +83,32 @@ def check_signature(
 
 
 @lru_cache(maxsize=1024)
-def aes_key(encoding_aes_key: str) -> bytes:
-    """Return the 32 bytes of the key; the last of the 43 characters may have bits that count for nothing."""
-    return base64.b64decode(encoding_aes_key + "=")
+def _cipher(encoding_aes_key: str) -> Cipher[CBC]:
+    """Return the cipher of a key; the last of its 43 characters may have bits that count for nothing."""
+    key = base64.b64decode(encoding_aes_key + "=")
+    return Cipher(AES(key), CBC(key[:_CIPHER_BLOCK]))
 
 
 def decrypt(encrypted: str, keys: Iterable[str], receivers: Iterable[str]) -> bytes:
     """Return the message in what one of the keys encrypted for one of the receivers; raise `Refusal` when there is none."""
     try:
-        sealed = base64.b64decode(encrypted.encode(), validate=True)
+        sealed = binascii.a2b_base64(encrypted.encode(), strict_mode=True)
     except (binascii.Error, ValueError):
         raise Refusal("malformed_body", "What is encrypted is not base64.") from None
     wanted = [receiver.encode() for receiver in receivers if receiver]
     for key in keys:
-        message, receiver = _opened(sealed, aes_key(key))
-        if any(hmac.compare_digest(receiver, one) for one in wanted):
-            return message
+        message, receiver = _opened(sealed, _cipher(key))
+        for one in wanted:
+            if hmac.compare_digest(receiver, one):
+                return message
     raise Refusal("bad_signature", _UNREADABLE)
 
 
-def _opened(sealed: bytes, key: bytes) -> tuple[bytes, bytes]:
+def _opened(sealed: bytes, cipher: Cipher[CBC]) -> tuple[bytes, bytes]:
     """Return the message and whom it is for; both are empty when the key is another one."""
     if not sealed or len(sealed) % _CIPHER_BLOCK:
         return b"", b""
-    decryptor = Cipher(AES(key), CBC(key[:_CIPHER_BLOCK])).decryptor()
+    decryptor = cipher.decryptor()
     plain = decryptor.update(sealed) + decryptor.finalize()
     padding = plain[-1]
     end = len(plain) - padding

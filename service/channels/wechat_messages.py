@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from service.channels.bodies import content_hash, parsed_json
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 _MAX_CHILDREN: Final = 200
 _MAX_DEPTH: Final = 5
+# What XML takes in a text, without what it would change (a carriage return) or what would make the search slow.
+_PLAIN_FIELD: Final = re.compile(
+    r"<([A-Za-z][A-Za-z0-9_]*)>(?:<!\[CDATA\[([^<\]\x00-\x08\x0b-\x1f]*)\]\]>|([^<&>\]\x00-\x08\x0b-\x1f]*))</\1>"
+)
+_NO_CHARACTERS: Final = ("\ufffe", "\uffff")
+_GAP: Final = " \t\n"
 _PARTS_OF_AN_EVENT: Final = (
     "FromUserName",
     "CreateTime",
@@ -28,6 +35,9 @@ _PARTS_OF_AN_EVENT: Final = (
 
 def message_in(text: bytes) -> dict[str, Any]:
     """Return a message's fields; raise `Refusal` when it is neither an XML element nor a JSON object."""
+    message = _plain_fields(text)
+    if message is not None:
+        return message
     if text.lstrip()[:1] in {b"{", b"["}:
         message = as_record(parsed_json(text))
     else:
@@ -35,6 +45,24 @@ def message_in(text: bytes) -> dict[str, Any]:
     if not message:
         raise Refusal("malformed_body", "The message has no fields.")
     return message
+
+
+def _plain_fields(text: bytes) -> dict[str, Any] | None:
+    """Return the fields of an XML message that has only texts, as nearly all have: a third of a parser's work. None for any other."""
+    try:
+        found = text.decode()
+    except UnicodeDecodeError:
+        return None
+    if not found.isascii() and any(one in found for one in _NO_CHARACTERS):
+        return None
+    pieces = _PLAIN_FIELD.split(found)
+    first, *gaps = (gap.strip(_GAP) for gap in pieces[::4])
+    if first != "<xml>" or not 0 < len(gaps) <= _MAX_CHILDREN or gaps.pop() != "</xml>" or any(gaps):
+        return None
+    fields: dict[str, Any] = {}
+    for name, quoted, bare in zip(pieces[1::4], pieces[2::4], pieces[3::4], strict=True):
+        fields.setdefault(name, bare if quoted is None else quoted)
+    return fields
 
 
 def _value_of(element: Element, depth: int) -> Any:

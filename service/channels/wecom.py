@@ -125,12 +125,12 @@ def sample(address: str, settings: Any) -> str:
 
 
 def verify(request: Request, channel: ChannelConfig) -> None:
-    """Raise `Refusal` unless what is encrypted is signed, fresh, for this company, and a message."""
+    """Raise `Refusal` unless what is encrypted is signed, fresh and for this company; what it says is read by the worker."""
     encrypted = _encrypted(request)
     check_signature(
         parameters(request.query), channel.secrets, name="msg_signature", signed=[encrypted], now=request.received_at
     )
-    _message(request, channel, encrypted)
+    decrypt(encrypted, *_keys_and_receivers(channel))
 
 
 def _encrypted(request: Request) -> str:
@@ -140,9 +140,9 @@ def _encrypted(request: Request) -> str:
     return encrypted.strip()
 
 
-def _message(request: Request, channel: ChannelConfig, encrypted: str | None = None) -> dict[str, Any]:
+def _message(request: Request, channel: ChannelConfig) -> dict[str, Any]:
     if request.parsed is None:
-        request.parsed = message_in(decrypt(encrypted or _encrypted(request), *_keys_and_receivers(channel)))
+        request.parsed = message_in(decrypt(_encrypted(request), *_keys_and_receivers(channel)))
     message: dict[str, Any] = request.parsed
     return message
 

@@ -5,6 +5,7 @@ Whatever happens, a delivery has exactly one result: its leads, its dedupe key a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -32,6 +33,8 @@ _log = structlog.get_logger(__name__)
 SETTLED: Final = Counter("intake_settled", "Deliveries by what became of them", ["channel", "status"])
 
 BATCH: Final = 300
+# What an index takes.
+_LONGEST_KEY: Final = 300
 
 
 async def process_waiting(engine: AsyncEngine, *, limit: int = BATCH) -> int:
@@ -149,9 +152,11 @@ def request_of(row: Mapping[str, Any], fetched: Mapping[str, bytes] = MappingPro
 
 def understand(job: Job, fetched: Mapping[str, bytes]) -> None:
     """Find out what a delivery means, and clean what it says about people."""
-    channel = job.channel
+    channel, request = job.channel, request_of(job.row, fetched)
     try:
-        meaning = channel.adapter.translate(request_of(job.row, fetched), channel.config)
+        if job.row["dedupe_key"] is None:
+            job.row["dedupe_key"] = _key_of(request, channel)
+        meaning = channel.adapter.translate(request, channel.config)
     except Refusal as refusal:
         job.fail(refusal.code, refusal.detail)
         return
@@ -164,6 +169,14 @@ def understand(job: Job, fetched: Mapping[str, bytes]) -> None:
     for place, part in job.parts.items():
         if isinstance(part, Submitted):
             job.cleaned[place] = _clean(part, job.row["id"], channel)
+
+
+def _key_of(request: Request, channel: Channel) -> str | None:
+    """Return what a delivery is recognised by when it comes again."""
+    key = channel.adapter.dedupe_key(request, channel.config)
+    if key is not None and len(key) > _LONGEST_KEY:
+        return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+    return key
 
 
 def _clean(submitted: Submitted, delivery_id: UUID, channel: Channel) -> Cleaned:

@@ -6,7 +6,6 @@ counter, nothing else.
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from typing import Final
 
@@ -19,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from service.channels.contract import Adapter, ChannelConfig, Refusal, Reply, Request
+from service.channels.contract import Refusal, Reply, Request
 from service.core import clock
 from service.core.errors import ServiceError
 from service.core.ids import bucket_of_text, new_id_text
@@ -36,7 +35,6 @@ REFUSED: Final = Counter(
     "intake_refused", "Deliveries refused, by reason; nothing of them is stored", ["channel", "code"]
 )
 
-_LONGEST_KEY: Final = 300
 _UNKNOWN: Final = "(unknown)"
 _CODES: Final = {405: "method_not_allowed", 413: "payload_too_large"}
 
@@ -107,7 +105,6 @@ class Reception:
         if handshake is not None:
             return handshake
         delivery_id = new_id_text()
-        dedupe_key = delivery_key(adapter, request, config)
         headers, query, body = adapter.redact(request, config)
         await self.committer.write(
             (
@@ -120,7 +117,6 @@ class Reception:
                 query,
                 body,
                 "received",
-                dedupe_key,
             )
         )
         _accepted(config.key).inc()
@@ -144,14 +140,6 @@ class Reception:
 def _accepted(channel: str) -> Counter:
     # Looking a labelled counter up costs more than counting with it.
     return ACCEPTED.labels(channel)
-
-
-def delivery_key(adapter: Adapter, request: Request, config: ChannelConfig) -> str | None:
-    """Return what a delivery is recognised by when it comes again, at a length that an index takes."""
-    key = adapter.dedupe_key(request, config)
-    if key is not None and len(key) > _LONGEST_KEY:
-        return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
-    return key
 
 
 def _handshake(request: Request, channel: Channel) -> Reply:

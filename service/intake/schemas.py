@@ -224,7 +224,9 @@ class DeliveryBriefOut(BaseModel):
     status: Status
     attempts: Annotated[int, Field(description="Tries to process it; of what must be fetched, tries to fetch")]
     due_at: Annotated[datetime | None, Field(description="When what it needs is fetched (again)")]
-    dedupe_key: str | None
+    dedupe_key: Annotated[
+        str | None, Field(description="What it is recognised by when it comes again; known once it was processed")
+    ]
     reason: Annotated[str | None, Field(description="A stable code: why it is dead, ignored or a duplicate")]
     detail: str | None
     outcome: list[OutcomeOut]

@@ -25,7 +25,6 @@ ARRIVAL_COLUMNS: Final = (
     "query",
     "body",
     "status",
-    "dedupe_key",
 )
 
 # Channels
@@ -175,13 +174,14 @@ _RELEASE_KEYS: Final = text("""
 """)
 _SETTLE: Final = text("""
     UPDATE deliveries SET status = done.status, reason = done.reason, detail = done.detail, outcome = done.outcome,
-        lead_ids = done.lead_ids, due_at = done.due_at,
+        lead_ids = done.lead_ids, due_at = done.due_at, dedupe_key = done.dedupe_key,
         processed_at = CASE WHEN done.status <> 'pending_fetch' THEN CAST(:now AS timestamptz) END,
         -- What must be fetched first is tried as often as it was asked for.
         attempts = CASE WHEN done.status = 'pending_fetch' THEN 0 WHEN deliveries.status = 'pending_fetch' THEN attempts
             ELSE attempts + 1 END
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-        AS done (id uuid, status text, reason text, detail text, due_at timestamptz, outcome jsonb, lead_ids uuid[])
+        AS done (id uuid, status text, reason text, detail text, due_at timestamptz, dedupe_key text, outcome jsonb,
+            lead_ids uuid[])
     WHERE deliveries.id = done.id
 """)
 

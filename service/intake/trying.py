@@ -24,7 +24,6 @@ from service.intake.administration import existing_channel
 from service.intake.directory import Channel, channel_of
 from service.intake.jobs import Job, Part, Place
 from service.intake.processing import carry_out, understand
-from service.intake.reception import delivery_key
 from service.intake.trial_schemas import TrialCreate
 from service.leads.reading import read_lead
 
@@ -91,7 +90,6 @@ def _bytes(value: Any) -> bytes:
 def _row(request: Request, channel: Channel) -> dict[str, Any]:
     """Return the delivery as it would be stored: without its secrets."""
     adapter, config = channel.adapter, channel.config
-    dedupe_key = delivery_key(adapter, request, config)
     stored = adapter.redact(request, config)
     return {
         "id": new_id(),
@@ -101,7 +99,7 @@ def _row(request: Request, channel: Channel) -> dict[str, Any]:
         "headers": stored.headers,
         "query": stored.query,
         "body": stored.body,
-        "dedupe_key": dedupe_key,
+        "dedupe_key": None,
         "outcome": [],
         "lead_ids": [],
     }

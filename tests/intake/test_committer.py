@@ -21,7 +21,7 @@ from service.intake.store import ARRIVAL_COLUMNS
 
 def row(identifier: str | None = None, *, query: str = "") -> Row:
     one = identifier or new_id_text()
-    return (one, bucket_of_text(one), "web", clock.now(), "POST", "{}", query, b"{}", "received", None)
+    return (one, bucket_of_text(one), "web", clock.now(), "POST", "{}", query, b"{}", "received")
 
 
 @pytest.fixture
