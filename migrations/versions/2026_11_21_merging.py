@@ -55,6 +55,7 @@ def _remember_merges() -> None:
     )
     op.create_index("ix_merges_id", "merges", ["id"])
     op.create_index("ix_merges_recorded_at", "merges", ["recorded_at", "id"])
+    op.create_index("ix_merges_duplicate_id", "merges", ["duplicate_id"])
     op.create_index(
         "uq_merges_active",
         "merges",
@@ -88,6 +89,7 @@ def _set_steps_aside() -> None:
         sa.ForeignKeyConstraint(["lead_id"], ["leads.id"], name=op.f("fk_set_aside_lead_id")),
         sa.PrimaryKeyConstraint("lead_id", "source", name=op.f("pk_set_aside")),
     )
+    op.create_index("ix_set_aside_merge_id", "set_aside", ["merge_id"])
 
 
 def downgrade() -> None:

@@ -78,8 +78,14 @@ class Book:
         entry = self.entries.get(lead_id)
         if entry is None:
             raise LeadNotFound(f"there is no lead {lead_id}")
-        refuse_gone(entry.row)
+        await self.refuse_gone(entry)
         return entry
+
+    async def refuse_gone(self, entry: Entry) -> None:
+        """Raise `LeadErased` or `LeadMerged`, which names the lead that the person is now, however many merges later."""
+        if entry.row["merged_into"] is not None and entry.row["erased_at"] is None:
+            raise LeadMerged(entry.id, await store.read_survivor(self.connection, entry.id))
+        refuse_gone(entry.row)
 
     def create(self, row: dict[str, Any], life: Life, step: Step) -> Entry:
         """Add a new lead to the book and acquire it; ``row`` has every column but those the ledger gives."""
@@ -332,4 +338,4 @@ def refuse_gone(row: Mapping[str, Any]) -> None:
     if row["erased_at"] is not None:
         raise LeadErased(f"lead {row['id']} was erased")
     if row["merged_into"] is not None:
-        raise LeadMerged(row["merged_into"])
+        raise LeadMerged(row["id"], row["merged_into"])

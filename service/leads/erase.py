@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads import erase_store, identity_store
 from service.leads.book import Book, Entry
-from service.leads.errors import LeadMerged, LeadNotFound
+from service.leads.errors import LeadNotFound
 from service.leads.operations import Writer
 from service.leads.present import COMPANY
 from service.leads.privacy import suppression_store
@@ -42,9 +42,8 @@ async def erase_lead(
     entry = book.entries.get(lead_id)
     if entry is None:
         raise LeadNotFound(f"there is no lead {lead_id}")
-    if entry.row["merged_into"] is not None:
-        raise LeadMerged(entry.row["merged_into"])
     if entry.row["erased_at"] is None:
+        await book.refuse_gone(entry)
         writer.precondition.check(entry.row["version"])
         await _forget_who_referred(book, entry, names)
         await _erase(book, entry, writer.now, also)

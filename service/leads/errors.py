@@ -34,10 +34,20 @@ class LeadMerged(ServiceError):
 
     code = "lead_merged"
 
-    def __init__(self, survivor: UUID) -> None:
+    def __init__(self, merged: UUID, survivor: UUID) -> None:
         super().__init__(f"the lead was merged into {survivor}", lead_id=str(survivor))
+        self.merged = merged
         self.survivor = survivor
-        self.headers = {"Location": f"/v1/leads/{survivor}"}
+
+    def location(self, path: str) -> str:
+        """Return where the thing at a path is now: the same thing of the survivor."""
+        return "/".join(str(self.survivor) if self._is_merged(part) else part for part in path.split("/"))
+
+    def _is_merged(self, part: str) -> bool:
+        try:
+            return UUID(part) == self.merged
+        except ValueError:
+            return False
 
 
 class IdentityTaken(Conflict):

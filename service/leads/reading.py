@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads import store
 from service.leads.book import refuse_gone
-from service.leads.errors import LeadNotFound
+from service.leads.errors import LeadMerged, LeadNotFound
 from service.leads.lives import life_of
 from service.leads.present import activity_out, consent_out, journey_out, lead_out, touchpoint_out, transition_out
 from service.leads.privacy.store import read_consents
@@ -38,6 +38,8 @@ async def find_lead(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any
     row = await store.read_lead(connection, lead_id)
     if row is None:
         raise LeadNotFound(f"there is no lead {lead_id}")
+    if row["merged_into"] is not None and row["erased_at"] is None:
+        raise LeadMerged(lead_id, await store.read_survivor(connection, lead_id))
     refuse_gone(row)
     return row
 

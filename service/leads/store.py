@@ -164,6 +164,11 @@ def _recordset(table: str, parameter: str) -> str:
 
 
 _LEAD = text("SELECT * FROM leads WHERE id = :id")
+_SURVIVOR = text(
+    """WITH RECURSIVE way (id, merged_into) AS (SELECT id, merged_into FROM leads WHERE id = :id
+        UNION SELECT leads.id, leads.merged_into FROM leads JOIN way ON leads.id = way.merged_into)
+    SELECT id FROM way WHERE merged_into IS NULL"""
+)
 _JOURNEYS = text("SELECT * FROM journeys WHERE lead_id = :id ORDER BY number")
 _TOUCHPOINTS = text("SELECT * FROM touchpoints WHERE lead_id = :id ORDER BY occurred_at, id")
 _ACTIVITIES = text("SELECT * FROM activities WHERE lead_id = :id ORDER BY occurred_at, id")
@@ -172,6 +177,10 @@ _LEDGER = text("SELECT * FROM transitions WHERE lead_id = :id AND superseded_at 
 _LEDGER_KNOWN = text(
     """SELECT * FROM transitions WHERE lead_id = :id AND recorded_at <= :known_at
     AND (superseded_at IS NULL OR superseded_at > :known_at) ORDER BY sequence"""
+)
+_MOVES = text(
+    """SELECT lead_id, event, to_stage, occurred_at FROM transitions
+    WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND superseded_at IS NULL"""
 )
 _HISTORY = text("SELECT * FROM transitions WHERE lead_id = :id ORDER BY recorded_at, sequence")
 _SUPERSEDE = text(
@@ -195,6 +204,12 @@ async def read_lead(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any
     """Return a lead's row, or None."""
     rows = await fetch(connection, _LEAD, id=lead_id)
     return rows[0] if rows else None
+
+
+async def read_survivor(connection: AsyncConnection, lead_id: UUID) -> UUID:
+    """Return the lead that a merged one lives on in, through all merges."""
+    survivor: UUID = (await connection.execute(_SURVIVOR, {"id": lead_id})).scalar_one()
+    return survivor
 
 
 async def read_journeys(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
@@ -226,6 +241,16 @@ async def read_ledger(
     if known_at is not None:
         return await fetch(connection, _LEDGER_KNOWN, id=lead_id, known_at=known_at)
     return await fetch(connection, _LEDGER, id=lead_id)
+
+
+async def read_moves(
+    connection: AsyncConnection, ids: Collection[UUID]
+) -> dict[UUID, set[tuple[str, str, datetime]]]:
+    """Return what the ledgers of leads have: event, stage it led to, and when it occurred."""
+    moves: dict[UUID, set[tuple[str, str, datetime]]] = {}
+    for row in await fetch(connection, _MOVES, ids=list(ids)):
+        moves.setdefault(row["lead_id"], set()).add((row["event"], row["to_stage"], row["occurred_at"]))
+    return moves
 
 
 async def supersede(

@@ -12,8 +12,11 @@ from service.outbound.examples import (
     CHANNEL_SILENT,
     LEAD_CREATED,
     LEAD_ERASED,
+    LEAD_MERGED,
     LEAD_MOVED,
+    LEAD_UNMERGED,
     LEAD_UPDATED,
+    MERGE,
     TRANSITION_ACQUIRED,
     TRANSITION_CLEANED,
 )
@@ -118,6 +121,8 @@ _TRANSITION: Final = _object(
         "superseded_at": _or_null(_INSTANT),
     }
 )
+
+_PAIR: Final[dict[str, Schema]] = {"merge_id": _ID, "survivor_id": _ID, "duplicate_id": _ID}
 
 _SILENCE: Final = _object(
     {
@@ -224,6 +229,33 @@ def _types() -> tuple[EventType, ...]:
                 event_id="019a9c70-22aa-7b3c-8d4e-5f60718293a4",
                 timestamp=LEAD_ERASED["updated_at"],
                 recorded_at=LEAD_ERASED["updated_at"],
+            ),
+        ),
+        EventType(
+            "lead.merged",
+            "Two leads are one person: the duplicate lives on in the survivor. Told of both of them.",
+            _event("lead.merged", _object({"lead": _LEAD, **_PAIR, "changed": _TEXTS})),
+            _example(
+                "lead.merged",
+                LEAD_MERGED,
+                event_id="019a9c74-31f5-7a08-9b6c-7d8e9f0a1b2c",
+                timestamp=LEAD_MERGED["updated_at"],
+                recorded_at=LEAD_MERGED["updated_at"],
+                **MERGE,
+                changed=["job_title"],
+            ),
+        ),
+        EventType(
+            "lead.unmerged",
+            "A merge was undone: the two are leads of their own again. Told of both of them.",
+            _event("lead.unmerged", _object({"lead": _LEAD, **_PAIR})),
+            _example(
+                "lead.unmerged",
+                LEAD_UNMERGED,
+                event_id="019a9c75-88d1-7f13-a2e4-1b2c3d4e5f60",
+                timestamp=LEAD_UNMERGED["updated_at"],
+                recorded_at=LEAD_UNMERGED["updated_at"],
+                **MERGE,
             ),
         ),
         EventType(

@@ -66,6 +66,20 @@ LEAD_MOVED: Final[dict[str, Any]] = LEAD_UPDATED | {
     "updated_at": "2026-11-19T09:36:44.576120Z",
 }
 
+LEAD_MERGED: Final[dict[str, Any]] = LEAD_MOVED | {"version": 4, "updated_at": "2026-11-19T10:02:11.307445Z"}
+
+LEAD_UNMERGED: Final[dict[str, Any]] = LEAD_MOVED | {
+    "version": 5,
+    "job_title": None,
+    "updated_at": "2026-11-19T10:04:40.120009Z",
+}
+
+MERGE: Final[dict[str, Any]] = {
+    "merge_id": "019a9c74-31f4-7c66-8e2d-4f5a6b7c8d9e",
+    "survivor_id": _LEAD_ID,
+    "duplicate_id": "019a9c5f-0c3e-7b17-b5a9-9e8d7c6b5a49",
+}
+
 LEAD_ERASED: Final[dict[str, Any]] = LEAD_MOVED | {
     **dict.fromkeys(("email", "phone", "full_name", "first_name", "last_name", "job_title", "referred_by")),
     **{name: {} for name in ("utm", "external_ids", "attributes", "consent", "raw")},

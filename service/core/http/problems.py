@@ -130,10 +130,15 @@ def problem_of(error: Exception, path: str) -> dict[str, Any]:
     return problem | getattr(error, "extra", {})
 
 
-def render(error: Exception, path: str) -> Response:
-    """Return the answer to an error of `ServiceError`'s shape: its problem; its ``headers``, if it has any, go along."""
+def render(error: Exception, path: str, query: str = "") -> Response:
+    """Return the answer to an error of `ServiceError`'s shape: its problem; its ``headers``, if it has any, go along.
+
+    An error that knows where the thing at a path is now has a ``location``: the same question is to be asked there.
+    """
     problem = problem_of(error, path)
     headers: Mapping[str, str] | None = getattr(error, "headers", None)
+    if (moved := getattr(error, "location", None)) is not None:
+        headers = {"Location": quote(moved(path)) + (f"?{query}" if query else "")}
     return Response(orjson.dumps(problem, default=str), problem["status"], headers, MEDIA_TYPE)
 
 
@@ -143,7 +148,7 @@ def pointer(parts: Iterable[str | int]) -> str:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return render(error, request.scope["path"])
+    return render(error, request.scope["path"], request.scope["query_string"].decode("latin-1"))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -27,6 +27,7 @@ merges = Table(
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
     Index("ix_merges_id", "id"),
     Index("ix_merges_recorded_at", "recorded_at", "id"),
+    Index("ix_merges_duplicate_id", "duplicate_id"),
     Index("uq_merges_active", "duplicate_id", "lead_id", unique=True, postgresql_where=text("undone_at IS NULL")),
 )
 
@@ -60,6 +61,7 @@ set_aside = Table(
     Column("why", Text, nullable=False),
     Column("stage", Text),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
+    Index("ix_set_aside_merge_id", "merge_id"),
 )
 
 rule_sets = Table(
