@@ -32,6 +32,11 @@ from service.leads import lifecycle_routes as lifecycle
 from service.leads import reading_routes as reading
 from service.leads import routes as leads
 from service.leads.attributes import routes as attributes
+from service.leads.exports import routes as exports
+from service.leads.duplicates import routes as duplicates
+from service.leads.duplicates.finding import Finder
+from service.leads.duplicates.settling import settle_next
+from service.leads.merging import routes as merging
 from service.leads.privacy import routes as privacy
 from service.leads.privacy import suppression_routes as suppressions
 from service.lifecycle.errors import LifecycleError
@@ -46,8 +51,11 @@ ledger that remembers everything with both its times, and statistics that are ex
 _TAGS: Final = {
     "leads": "Who may buy: created, matched, amended, moved, corrected, forgotten.",
     "privacy": "What people agreed to, who must not be contacted, and all that is held of a person.",
+    "duplicates": "Who may be the same person, and why.",
+    "merges": "Two leads of one person become one, and two again.",
     "lifecycle": "The state machine as data, and the reasons of churn.",
     "attributes": "What else you want to know of leads, with types.",
+    "exports": "Everything in one file: NDJSON, CSV or Parquet.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",
     "events": "The change feed: every change once, in order.",
     "channels": "Where leads come from: addresses, secrets, mappings.",
@@ -58,10 +66,13 @@ _TAGS: Final = {
 _ROUTERS: Final = (
     leads.router,
     reading.router,
+    duplicates.router,
+    merging.router,
     privacy.router,
     suppressions.router,
     lifecycle.router,
     attributes.router,
+    exports.router,
     intake.router,
     outbound.router,
     stats.router,
@@ -139,6 +150,8 @@ def tasks(engine: AsyncEngine) -> list[Task]:
     return [
         Task("process_deliveries", lambda: process_waiting(engine), every=0.1, lanes=2),
         Task("fetch_leads", lambda: fetch_leads(engine), every=1.0, lanes=2),
+        Task("find_duplicates", Finder(engine).run, every=0.5),
+        Task("merge_duplicates", lambda: settle_next(engine), every=0.5),
         Task("fold_statistics", fold_statistics, every=1.0),
         Task("forget_answers", forget_answers, every=60.0),
         Task("report_silence", report_silence, every=300.0),
