@@ -10,6 +10,7 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 
+from service.cleaning.numbering import quick_international, quick_national
 from service.cleaning.submission import Unusable
 
 PHONE_LIMIT: Final = 250
@@ -58,6 +59,8 @@ def clean_phone(raw: str, regions: tuple[str, ...] = ()) -> Phone:
 
 
 def _clean_one(text: str, regions: tuple[str, ...], others: str | None) -> Phone:
+    if quick := _quick(text, regions):
+        return Phone(quick, None, others)
     international = _INTERNATIONAL_PREFIX.sub("+", text, count=1)
     explicit = "+" in international
     number = _with_country_code(international) if explicit else _national(international, regions)
@@ -65,6 +68,16 @@ def _clean_one(text: str, regions: tuple[str, ...], others: str | None) -> Phone
         raise Unusable("repeats one digit: it looks like a placeholder")
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     return Phone(e164, number.extension, others, assigned=not explicit or phonenumbers.is_valid_number(number))
+
+
+def _quick(text: str, regions: tuple[str, ...]) -> str | None:
+    """Return a number that there is nothing special about, or None."""
+    if text[0] == "+":
+        return quick_international(text)
+    # Only the first region's reading counts before the others are tried; so many digits may have a country code.
+    if regions and sum(map(str.isdigit, text)) < _BARE_INTERNATIONAL and not _INTERNATIONAL_PREFIX.match(text):
+        return quick_national(text, regions[0])
+    return None
 
 
 def _with_country_code(text: str) -> PhoneNumber:
