@@ -109,6 +109,7 @@ def cohort_group(question: Question, key: Key, figures: Figures) -> dict[str, An
                 "skipped": figures[stage, SKIPPED],
                 "open": figures[stage, OPEN],
                 "churned": {category: figures[stage, f"{CHURNED}.{category}"] for category in CATEGORIES},
+                "maturity": None,
                 "leads": addresses.at(stage, REACHED),
                 "links": links,
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,7 @@ from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
 from service.stats.flow import distinct, flow_groups, flows
 from service.stats.funnel import LAST, STAGES, cohort_groups, order_of, period_groups
+from service.stats.maturity import maturity_of
 from service.stats.occupancy import balances, occupancy_groups
 from service.stats.question import Question, definition, duration
 from service.stats.schemas.cohorts import CohortsQuery
@@ -23,28 +24,47 @@ from service.stats.schemas.funnel import FunnelQuery
 from service.stats.schemas.trend import TrendQuery
 from service.stats.schemas.velocity import VelocityQuery
 from service.stats.store.counts import cohort_counts, move_counts
-from service.stats.store.durations import pipelines, stays, times_to
+from service.stats.store.durations import ages, pipelines, stays, times_to
 from service.stats.store.flows import lead_counts
 from service.stats.store.milestones import age_counts
 from service.stats.trend import entries, progress, trend_groups
-from service.stats.velocity import velocity_group
+from service.stats.velocity import NONE, velocity_group
 from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text, velocity_text
 
 
 async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: datetime) -> dict[str, Any]:
     """Answer, in the form of `FunnelOut`, how far journeys came (cohort mode) or what happened to each stage in the interval (period mode)."""
     question = question_of(query, mode=query.mode, now=now)
+    horizon = parse_duration(query.horizon, pointer="?horizon") if query.horizon is not None else None
+    if horizon is not None and (question.mode == "period" or question.window is not None):
+        raise Invalid("?horizon", "belongs to cohort mode without a window: it looks at how old journeys are")
     bounds = (question.low, question.high)
     if question.mode == "cohort":
         cells, all_cells = await with_totals(question, lambda asked: cohort_counts(connection, asked, bounds))
         groups, totals = cohort_groups(question, cells), cohort_groups(ungrouped(question), all_cells)
+        if horizon is not None:
+            await _mature(connection, question, groups, horizon, now=now)
+            await _mature(connection, ungrouped(question), totals, horizon, now=now)
     else:
         moves, all_moves = await with_totals(
             question, lambda asked: move_counts(connection, asked, bounds, since=BEGINNING)
         )
         groups, totals = period_groups(question, moves), period_groups(ungrouped(question), all_moves)
-    described = definition(question, funnel_text(question))
+    described = definition(question, funnel_text(question, horizon))
     return {"definition": described, "groups": groups, "totals": totals[0]}
+
+
+async def _mature(
+    connection: AsyncConnection, question: Question, groups: list[dict[str, Any]], horizon: timedelta, *, now: datetime
+) -> None:
+    """Say of each stage of each group what it comes to by the horizon, and how mature the group is."""
+    until = min(now, question.known_at or now)
+    spans, old = await times_to(connection, question, now=until), await ages(connection, question, now=until)
+    for group in groups:
+        key = tuple(group["key"].values())
+        told = maturity_of(spans.get(key, {}), old.get(key, NONE.days), horizon)
+        for stage in group["stages"]:
+            stage["maturity"] = told.get(stage["stage"])
 
 
 async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime) -> dict[str, Any]:

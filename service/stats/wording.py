@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from service.stats.calendars import Interval
 from service.stats.question import JOURNEY_DIMENSIONS, Question, duration, instant
 
 
-def funnel_text(question: Question) -> str:
+def funnel_text(question: Question, horizon: timedelta | None = None) -> str:
     """Return the definition of a funnel in words."""
     strict = question.skips == "strict"
     if question.mode == "period":
@@ -24,7 +26,16 @@ def funnel_text(question: Question) -> str:
         f"{_common(question)} reached: {reached}. step: reached, of those that reached the stage before; overall: of all that started. "
         "skipped: of those reached, did not enter every stage on the way. open and churned: this is the furthest stage, and the journey "
         "has not or has churned; a won journey is not open. decided: won, of those won or churned; a win stays a win when the customer "
-        "churns later. acquired stands for the entry, whichever it was: acquisition, reactivation or repurchase. Bounds: Wilson, 95 %."
+        "churns later. acquired stands for the entry, whichever it was: acquisition, reactivation or repurchase. Bounds: Wilson, 95 %. "
+        "insufficient_data: fewer than 30 to divide by." + (_horizon(horizon) if horizon is not None else "")
+    )
+
+
+def _horizon(horizon: timedelta) -> str:
+    return (
+        f" adjusted: the share that comes to the stage within {duration(horizon)} of the start; journeys that are younger count for as "
+        "long as they were watched, churn competes (Aalen and Johansen's estimator). A cohort is immature for a stage while less than 80 % "
+        "of it is older than the time by which nine tenths of those came that came at all."
     )
 
 

@@ -13,6 +13,13 @@ from service.stats.schemas.scope import DefinitionOut, GroupedQuery, Out, RateOu
 class FunnelQuery(GroupedQuery):
     """`GET /v1/stats/funnel`."""
 
+    horizon: Annotated[
+        str | None,
+        Field(
+            description="Cohort mode: also the rate by this age with the open journeys followed up, and maturity; slower"
+        ),
+    ] = None
+
     mode: Annotated[Mode, Field(description="Journeys that started in the interval, or what happened in it")] = "cohort"
 
 
@@ -23,6 +30,27 @@ class ChurnedOut(Out):
     lost: int
     lapsed: int
     customer: int
+
+
+class AdjustedOut(Out):
+    """The share that comes to the stage by the horizon, with its 95 % bounds; open journeys are censored, not counted as failures."""
+
+    horizon: str
+    rate: float | None
+    low: float | None
+    high: float | None
+    insufficient_data: bool
+
+
+class MaturityOut(Out):
+    """What a young cohort may still become. ``maturity``: the share of its journeys that are older than ``mature_after_days``, by when nine
+    tenths of those came that came at all; below 80 % it is ``immature``. Null while nobody has come.
+    """
+
+    adjusted: AdjustedOut
+    maturity: float | None
+    mature_after_days: float | None
+    immature: bool | None
 
 
 class FunnelStageOut(Out):
@@ -36,6 +64,7 @@ class FunnelStageOut(Out):
     skipped: int
     open: int
     churned: ChurnedOut
+    maturity: Annotated[MaturityOut | None, Field(description="With a horizon only, and not for the entry")]
     leads: str
     links: dict[str, str]
 

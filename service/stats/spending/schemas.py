@@ -37,7 +37,10 @@ class SpendPut(BaseModel):
             if self.period_end is not None:
                 raise ValueError("a month needs no period_end")
             year, month = map(int, self.period.split("-"))
-            self.period_start, self.period_end = date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1])
+            self.period_start, self.period_end = (
+                date(year, month, 1),
+                date(year, month, calendar.monthrange(year, month)[1]),
+            )
         self.period_end = self.period_end or self.period_start
         if self.period_start is not None and self.period_end is not None and self.period_start > self.period_end:
             raise ValueError("the period ends before it begins")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -62,5 +63,7 @@ async def list_spend(
     if filters.get("to") is not None:
         statement = statement.where(spend.c.period_start < filters["to"])
     if after is not None:
-        statement = statement.where(tuple_(spend.c.period_start, spend.c.id) > tuple_(*after))
+        statement = statement.where(
+            tuple_(spend.c.period_start, spend.c.id) > tuple_(date.fromisoformat(after[0]), after[1])
+        )
     return await fetch(connection, statement)

@@ -33,6 +33,7 @@ from service.core.tables import Instant
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
 from service.stats.definitions import Skips
+from service.stats.estimators.survival import Floats
 from service.stats.funnel import RUNGS
 from service.stats.question import Key, Question
 from service.stats.store import sources
@@ -59,6 +60,26 @@ def _unpacked(packed: bytes | None) -> Durations:
 
 def _given(question: Question, now: datetime) -> dict[str, Any]:
     return sources.parameters(question) | {"low": question.low, "high": question.high, "now": now}
+
+
+async def ages(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[Key, Floats]:
+    """Return, by group, how old journeys are, in days."""
+    rows = (await connection.execute(_ages(Shape.of(question)), _given(question, now))).all()
+    width = len(question.group_by)
+    return {tuple(row[:width]): _unpacked(row[width]).days for row in rows}
+
+
+@lru_cache(maxsize=256)
+def _ages(shape: Shape) -> Select[Any]:
+    journey = whole_journeys(known=shape.known)
+    dimensions = Dimensions(shape, journey)
+    age = bindparam("now", type_=Instant) - journey.c.started_at
+    return (
+        select(*dimensions.keys, _packed(age, literal(OPEN, Integer)))
+        .select_from(dimensions.joined(journey))
+        .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
+        .group_by(*dimensions.keys)
+    )
 
 
 async def times_to(
