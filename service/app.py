@@ -33,6 +33,7 @@ from service.leads import reading_routes as reading
 from service.leads import routes as leads
 from service.leads.attributes import routes as attributes
 from service.leads.exports import routes as exports
+from service.leads.exports import routes as exports
 from service.leads.duplicates import routes as duplicates
 from service.leads.duplicates.finding import Finder
 from service.leads.duplicates.settling import settle_next
@@ -56,6 +57,7 @@ _TAGS: Final = {
     "lifecycle": "The state machine as data, and the reasons of churn.",
     "attributes": "What else you want to know of leads, with types.",
     "exports": "Everything in one file: NDJSON, CSV or Parquet.",
+    "exports": "Everything in one file: NDJSON, CSV or Parquet.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",
     "events": "The change feed: every change once, in order.",
     "channels": "Where leads come from: addresses, secrets, mappings.",
@@ -72,6 +74,7 @@ _ROUTERS: Final = (
     suppressions.router,
     lifecycle.router,
     attributes.router,
+    exports.router,
     exports.router,
     intake.router,
     outbound.router,

@@ -47,6 +47,27 @@ def prefers_csv(accept: str | None) -> bool:
     """Tell whether an ``Accept`` header names ``text/csv`` and likes it no less than JSON."""
     if accept is None or "text/csv" not in accept.lower():
         return False
+    likes = _likes(accept)
+    comma, json = likes.get("text/csv", 0.0), likes.get("application/json")
+    if json is not None and json == comma:
+        return list(likes).index("text/csv") < list(likes).index("application/json")
+    return comma > 0 and comma >= (json or 0)
+
+
+def best_of(accept: str | None, offered: Sequence[str]) -> str | None:
+    """Return the media type that an ``Accept`` header likes best, the first offered if it does not care, or None if it takes none."""
+    likes = _likes(accept or "*/*")
+
+    def liked(media: str) -> float:
+        family = media.partition("/")[0] + "/*"
+        return next((likes[kind] for kind in (media, family, "*/*") if kind in likes), 0.0)
+
+    best = max(offered, key=liked)
+    return best if liked(best) > 0 else None
+
+
+def _likes(accept: str) -> dict[str, float]:
+    """Return the media types of an ``Accept`` header, in its order, and how much each is liked."""
     likes: dict[str, float] = {}
     for entry in accept.lower().split(","):
         kind, *parameters = (part.strip() for part in entry.split(";"))
@@ -55,10 +76,7 @@ def prefers_csv(accept: str | None) -> bool:
             likes.setdefault(kind, float(quality))
         except ValueError:
             likes.setdefault(kind, 0.0)
-    comma, json = likes.get("text/csv", 0.0), likes.get("application/json")
-    if json is not None and json == comma:
-        return list(likes).index("text/csv") < list(likes).index("application/json")
-    return comma > 0 and comma >= (json or 0)
+    return likes
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -71,8 +89,8 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     columns = list(dict.fromkeys(name for line in flat for name in line))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([_cell(name) for name in columns])
-    writer.writerows([_cell(line.get(name)) for name in columns] for line in flat)
+    writer.writerow([cell_text(name) for name in columns])
+    writer.writerows([cell_text(line.get(name)) for name in columns] for line in flat)
     return text.getvalue().encode()
 
 
@@ -107,7 +125,8 @@ def _cells(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return a JSON value as the text of a CSV cell; what a spreadsheet would take for a formula is behind an apostrophe."""
     match value:
         case None:
             return ""
@@ -115,9 +134,11 @@ def _cell(value: Any) -> str:
             return "true" if value else "false"
         case str():
             return "'" + value if value.startswith(_FORMULA) else value
+        case dict():
+            return orjson.dumps(value).decode()
         case list() if any(isinstance(item, dict | list) for item in value):
             return orjson.dumps(value).decode()
         case list():
-            return ";".join(_cell(item) for item in value)
+            return ";".join(cell_text(item) for item in value)
         case _:
             return str(value)
