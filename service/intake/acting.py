@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +17,7 @@ from service.cleaning.submission import Cleaned
 from service.core.errors import ServiceError
 from service.intake.jobs import Job, Place
 from service.leads.book import Book
-from service.leads.erase import erase_lead
+from service.leads.erase import Erased, erase_lead
 from service.leads.happenings import Happening, find, identities_told, note
 from service.leads.identities import Identity
 from service.leads.operations import Writer
@@ -28,12 +27,12 @@ _ACTOR: Final = "intake"
 _UNKNOWN: Final = "unknown_person"
 
 
-async def act(connection: AsyncConnection, jobs: Iterable[Job], *, now: datetime) -> list[UUID]:
-    """Act upon the parts of jobs, record what became of each, and return the leads whose person was erased.
+async def act(connection: AsyncConnection, jobs: Iterable[Job], *, now: datetime) -> list[Erased]:
+    """Act upon the parts of jobs, record what became of each, and return who was erased.
 
     What deliveries hold of these is the caller's to empty, when it has written down which deliveries are theirs.
     """
-    erased: list[UUID] = []
+    erased: list[Erased] = []
     for run in _runs(jobs):
         erased += await _act(connection, run, now=now)
     return erased
@@ -52,7 +51,7 @@ def _runs(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         yield run
 
 
-async def _act(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> list[UUID]:
+async def _act(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> list[Erased]:
     book = Book(connection, now=now, actor=_ACTOR)
     submissions = [(job, place, cleaned) for job in jobs for place, cleaned in job.cleaned.items()]
     taken = await take_into(book, [one for _, _, one in submissions], via="webhook", along=_told_of(jobs))
@@ -70,10 +69,11 @@ async def _act(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetim
             job.record(place, place.kind if lead_id else _UNKNOWN, lead_id=lead_id)
     await book.flush()
     return [
-        lead_id
+        erased
         for job in jobs
         for place, part in job.parts.items()
-        if isinstance(part, Erasure) and (lead_id := await _erase(connection, job, place, part, now=now))
+        if isinstance(part, Erasure)
+        for erased in await _erase(connection, job, place, part, now=now)
     ]
 
 
@@ -116,15 +116,20 @@ def _happening(job: Job, part: Activity | ConsentChange) -> Happening:
     return Happening(kind=part.kind, data=part.data, **common)
 
 
-async def _erase(connection: AsyncConnection, job: Job, place: Place, part: Erasure, *, now: datetime) -> UUID | None:
+async def _erase(connection: AsyncConnection, job: Job, place: Place, part: Erasure, *, now: datetime) -> list[Erased]:
     lead_id = await find(connection, part.person, _region(job))
     if lead_id is None:
         job.record(place, _UNKNOWN)
-        return None
+        return []
+    gone: list[Erased] = []
+
+    async def keep(_: AsyncConnection, erased: Erased) -> None:
+        gone.append(erased)
+
     try:
-        await erase_lead(connection, lead_id, Writer(_ACTOR, now))
+        await erase_lead(connection, lead_id, Writer(_ACTOR, now), also=[keep])
     except ServiceError as refusal:
         job.record(place, "refused", code=refusal.code, detail=refusal.detail)
-        return None
+        return []
     job.record(place, "erased", lead_id=lead_id)
-    return lead_id
+    return gone

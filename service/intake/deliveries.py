@@ -20,12 +20,12 @@ class DeliveryNotFound(NotFound):
 
 async def read_delivery(connection: AsyncConnection, delivery_id: UUID) -> dict[str, Any]:
     """Return a delivery with its headers and body; raises `DeliveryNotFound`."""
-    return _delivery_out(_found(await store.delivery_by_id(connection, delivery_id), delivery_id))
+    return delivery_out(_found(await store.delivery_by_id(connection, delivery_id), delivery_id))
 
 
 async def replay_one(connection: AsyncConnection, delivery_id: UUID) -> dict[str, Any]:
     """Put a delivery back into the queue; raises `DeliveryNotFound`. What it has come to already stays and is not done again."""
-    return _delivery_out(_found(await store.replay_delivery(connection, delivery_id), delivery_id))
+    return delivery_out(_found(await store.replay_delivery(connection, delivery_id), delivery_id))
 
 
 async def replay_many(connection: AsyncConnection, given: ReplayCreate) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def _found(row: dict[str, Any] | None, delivery_id: UUID) -> dict[str, Any]:
     return row
 
 
-def _delivery_out(row: Mapping[str, Any]) -> dict[str, Any]:
+def delivery_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a whole delivery as the API shows it."""
     body: bytes = row["body"]
     try:
         return {**row, "body": body.decode(), "body_encoding": "utf-8"}

@@ -22,11 +22,12 @@ from service.cleaning.submission import Cleaned, Submission
 from service.core import clock, outage
 from service.core.database import transaction
 from service.core.errors import Unavailable
-from service.intake import store
+from service.intake import person_store, store
 from service.intake.acting import act
 from service.intake.directory import Channel, channel_of
 from service.intake.erase import erase_deliveries
 from service.intake.jobs import Job, Place
+from service.leads.erase import Erased
 
 _log = structlog.get_logger(__name__)
 
@@ -125,14 +126,14 @@ async def finish(
         understand(job, fetched)
     erased = await carry_out(connection, jobs, now=now)
     await _write(connection, jobs, now=now)
-    for lead_id in erased:
-        await erase_deliveries(connection, lead_id)
+    for person in erased:
+        await erase_deliveries(connection, person)
     if repeated := [job.row["id"] for job in jobs if job.status == "duplicate"]:
-        await store.empty_repetitions(connection, repeated)
+        await person_store.empty_repetitions(connection, repeated)
 
 
-async def carry_out(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> list[UUID]:
-    """Act upon deliveries that are understood, settle each, and return the leads whose person was erased."""
+async def carry_out(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> list[Erased]:
+    """Act upon deliveries that are understood, settle each, and return who was erased."""
     await _recognise(connection, jobs, now=now)
     for job in jobs:
         if job.fetch and not job.status:

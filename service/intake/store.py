@@ -225,35 +225,3 @@ async def release_keys(connection: AsyncConnection, keys: Sequence[Mapping[str, 
 async def settle(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
     """Write down what became of deliveries."""
     await connection.execute(_SETTLE, {"rows": dumps(list(rows)), "now": now})
-
-
-# Deliveries of one person, for their erasure
-
-_EMPTY: Final = text(
-    """WITH own AS (
-        SELECT id FROM deliveries WHERE lead_ids @> ARRAY[CAST(:lead_id AS uuid)] AND lead_ids <> '{}'
-        UNION SELECT delivery_id FROM touchpoints WHERE lead_id = :lead_id AND delivery_id IS NOT NULL
-    ), repeated AS (
-        SELECT deliveries.id FROM own JOIN deliveries
-            ON outcome @> jsonb_build_array(jsonb_build_object('duplicate_of', own.id)) AND status = 'duplicate'
-    )
-    UPDATE deliveries SET body = '', headers = '{}', query = '', detail = NULL
-    WHERE id IN (SELECT id FROM own UNION SELECT id FROM repeated)"""
-)
-
-
-async def empty_deliveries_of(connection: AsyncConnection, lead_id: UUID) -> None:
-    """Empty the raw deliveries that came to a lead, and the repetitions of these."""
-    await connection.execute(_EMPTY, {"lead_id": lead_id})
-
-
-_EMPTY_REPETITIONS: Final = text(
-    """UPDATE deliveries SET body = '', headers = '{}', query = '', detail = NULL FROM deliveries AS first
-    WHERE deliveries.id = ANY(:ids) AND first.id = CAST(deliveries.outcome -> 0 ->> 'duplicate_of' AS uuid)
-        AND first.body = '' AND first.headers = '{}'"""
-)
-
-
-async def empty_repetitions(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
-    """Empty those of these duplicates whose first delivery was emptied: its person was erased before they came."""
-    await connection.execute(_EMPTY_REPETITIONS, {"ids": list(ids)})

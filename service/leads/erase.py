@@ -1,13 +1,14 @@
 """Erasing a person: what identifies them goes, everywhere; what was counted stays counted.
 
-The lead's row, its identities, touchpoints, notes, events and stored answers are cleaned here, in one transaction; rooms above this one
-that hold more of the person (raw deliveries) pass in what cleans theirs.
+The lead's row and those of the leads that were merged into it, their identities, touchpoints, notes, events and stored answers are cleaned
+here, in one transaction; rooms above this one that hold more of the person (raw deliveries) pass in what cleans theirs. That somebody of
+these addresses was erased is remembered by hash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,13 +17,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.leads import erase_store, identity_store
 from service.leads.book import Book, Entry
 from service.leads.errors import LeadNotFound
+from service.leads.identities import Identity
+from service.leads.merging.erasing import forget_when_merged
 from service.leads.operations import Writer
 from service.leads.present import COMPANY
 from service.leads.privacy import suppression_store
 from service.leads.privacy.contacting import NOTHING
+from service.leads.privacy.export_store import merged_into
 from service.outbound.store import redact_events, redact_referrer
 
-Eraser = Callable[[AsyncConnection, UUID], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Who was erased: the leads they were, none if they never became one, and all they were known by."""
+
+    lead_ids: Collection[UUID]
+    identities: Collection[Identity]
+
+
+Eraser = Callable[[AsyncConnection, Erased], Awaitable[None]]
+"""What another room does about somebody who was erased."""
 
 # What figures are grouped by stays: it says something of a company or of us, and nothing of the person.
 _OF_THE_PERSON: Final[dict[str, Any]] = {
@@ -37,37 +51,42 @@ async def erase_lead(
 ) -> dict[str, Any]:
     """Erase the person behind a lead and return what is left; an erased lead stays erased, and nothing happens twice."""
     book = Book(connection, now=writer.now, actor=writer.actor)
-    names = {row["value"].lower() for row in await identity_store.identities_owned(connection, lead_id)}
-    await book.take([lead_id, *await erase_store.referred_by(connection, lead_id, names=names)])
+    family = [lead_id, *await merged_into(connection, lead_id)]
+    known = await identity_store.identities_of_leads(connection, family)
+    names = {identity.value.lower() for identity in known}
+    await book.take([*family, *await erase_store.referred_by(connection, family, names=names)])
     entry = book.entries.get(lead_id)
     if entry is None:
         raise LeadNotFound(f"there is no lead {lead_id}")
     if entry.row["erased_at"] is None:
         await book.refuse_gone(entry)
         writer.precondition.check(entry.row["version"])
-        await _forget_who_referred(book, entry, names)
-        await _erase(book, entry, writer.now, also)
+        await _forget_who_referred(book, family, names)
+        await _erase(book, [book.entries[one] for one in family if one in book.entries], known)
+        for eraser in also:
+            await eraser(connection, Erased(family, known))
+        await book.flush()
     return {"lead_id": lead_id, "erased_at": entry.row["erased_at"], "version": entry.row["version"]}
 
 
-async def _forget_who_referred(book: Book, erased: Entry, names: Collection[str]) -> None:
+async def _forget_who_referred(book: Book, family: Collection[UUID], names: Collection[str]) -> None:
     """Take the erased person's address or number out of the leads that they referred, and out of these leads' events."""
     for entry in book.entries.values():
-        if entry is not erased and (entry.row["referred_by"] or "").strip().lower() in names:
+        if entry.id not in family and (entry.row["referred_by"] or "").strip().lower() in names:
             await redact_referrer(book.connection, entry.id, names=names)
-            await erase_store.forget_answers(book.connection, entry.id)
+            await erase_store.forget_answers(book.connection, [entry.id])
             entry.row["referred_by"] = None
             book.announce(entry, "lead.updated", {"changed": ["referred_by"]}, at=book.now)
 
 
-async def _erase(book: Book, entry: Entry, now: datetime, also: Sequence[Eraser]) -> None:
-    await suppression_store.add_those_of(book.connection, [entry.id], actor=book.actor, now=now)
-    await erase_store.erase(book.connection, entry.id)
-    for eraser in also:
-        await eraser(book.connection, entry.id)
-    await redact_events(
-        book.connection, entry.id, redacted=_OF_THE_PERSON | {"can_contact": NOTHING}, company=_OF_THE_COMPANY
-    )
-    entry.row |= _OF_THE_PERSON | {COMPANY[name]: value for name, value in _OF_THE_COMPANY.items()} | {"erased_at": now}
-    book.announce(entry, "lead.erased", {}, at=now)
-    await book.flush()
+async def _erase(book: Book, entries: Sequence[Entry], known: Collection[Identity]) -> None:
+    await suppression_store.add_identities(book.connection, sorted(known), actor=book.actor, now=book.now)
+    await erase_store.erase(book.connection, [entry.id for entry in entries])
+    redacted = _OF_THE_PERSON | {"can_contact": NOTHING}
+    erased = [entry.id for entry in entries]
+    await forget_when_merged(book.connection, erased, redacted=redacted, company=_OF_THE_COMPANY)
+    for entry in entries:
+        await redact_events(book.connection, entry.id, redacted=redacted, company=_OF_THE_COMPANY)
+        entry.row |= _OF_THE_PERSON | {COMPANY[name]: value for name, value in _OF_THE_COMPANY.items()}
+        entry.row["erased_at"] = book.now
+        book.announce(entry, "lead.erased", {}, at=book.now)

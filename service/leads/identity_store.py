@@ -60,6 +60,15 @@ _OF_LEAD = text(
 )
 
 
+_OF_LEADS = text("SELECT kind, value FROM identities WHERE lead_id = ANY(CAST(:ids AS uuid[]))")
+
+
+async def identities_of_leads(connection: AsyncConnection, lead_ids: Collection[UUID]) -> set[Identity]:
+    """Return all that leads are known by."""
+    rows = await fetch(connection, _OF_LEADS, ids=sorted(lead_ids))
+    return {Identity(row["kind"], row["value"]) for row in rows}
+
+
 async def identities_owned(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
     """Return all a lead is known by, what its row does not show too: ``kind, value, created_at``."""
     return await fetch(connection, _OF_LEAD, lead_id=lead_id)

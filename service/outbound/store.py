@@ -114,15 +114,26 @@ _REDACT: Final = text(
             THEN jsonb_build_object('transition', (data -> 'transition') || '{"note": null}') ELSE '{}' END
         || CASE WHEN data ? 'activity'
             THEN jsonb_build_object('activity', (data -> 'activity') || '{"data": {}}') ELSE '{}' END
-    WHERE lead_id = :lead_id"""
+    WHERE lead_id = :lead_id AND sequence BETWEEN :first AND :last"""
 )
+_ALL: Final = (1, 2**31 - 1)
 
 
 async def redact_events(
-    connection: AsyncConnection, lead_id: UUID, *, redacted: Mapping[str, Any], company: Mapping[str, Any]
+    connection: AsyncConnection,
+    lead_id: UUID,
+    *,
+    redacted: Mapping[str, Any],
+    company: Mapping[str, Any],
+    between: tuple[int, int] = _ALL,
 ) -> None:
-    """Overwrite what a lead's events tell of the person (``redacted``, and ``company`` within it); what moved and when stays."""
-    await connection.execute(_REDACT, {"lead_id": lead_id, "redacted": dumps(redacted), "company": dumps(company)})
+    """Overwrite what a lead's events tell of the person (``redacted``, and ``company`` within it); what moved and when stays.
+
+    ``between`` are the first and the last of the events, by sequence.
+    """
+    first, last = between
+    given = {"redacted": dumps(redacted), "company": dumps(company)}
+    await connection.execute(_REDACT, {"lead_id": lead_id, "first": first, "last": last, **given})
 
 
 _REDACT_REFERRER: Final = text(

@@ -25,6 +25,7 @@ _INSERT: Final = text(
 )
 _READ: Final = text("SELECT * FROM merges WHERE id = :id")
 _ACTIVE: Final = text("SELECT * FROM merges WHERE lead_id = :lead_id AND undone_at IS NULL ORDER BY recorded_at, id")
+_OF_LEAD: Final = text("SELECT * FROM merges WHERE lead_id = :lead_id ORDER BY recorded_at, id")
 _UNDO: Final = text(
     """UPDATE merges SET undone_at = :now, undone_by = :actor, before = '{}'
     WHERE lead_id = :lead_id AND id = :id"""
@@ -103,6 +104,24 @@ _MOVE: Final = {table: text(_moved(table)) for table in MOVED}
 _RETURN: Final = {table: text(_returned(table)) for table in MOVED}
 
 
+_REACHED: Final = """WITH RECURSIVE reached (id) AS (SELECT unnest(CAST(:ids AS uuid[]))
+    UNION SELECT merges.lead_id FROM merges JOIN reached ON merges.duplicate_id = reached.id)"""
+_FORGET_NOTES: Final = text(
+    f"""{_REACHED}, brought AS (UPDATE transitions SET note = NULL
+        WHERE lead_id IN (SELECT id FROM reached) AND origin = ANY(CAST(:ids AS uuid[])) RETURNING lead_id, id)
+    UPDATE outbox SET data = jsonb_set(data, '{{transition,note}}', 'null') FROM brought
+    WHERE outbox.lead_id = brought.lead_id AND outbox.transition_id = brought.id"""
+)
+_ONCE_MERGED: Final = text(
+    f"""{_REACHED} SELECT told.lead_id, min(told.sequence) AS first, max(told.sequence) AS last
+    FROM merges JOIN reached ON merges.duplicate_id = reached.id
+    JOIN outbox AS told ON told.lead_id = merges.lead_id AND told.type IN ('lead.merged', 'lead.unmerged')
+        AND told.data ->> 'merge_id' = CAST(merges.id AS text)
+    WHERE merges.undone_at IS NOT NULL AND NOT merges.lead_id = ANY(CAST(:ids AS uuid[]))
+    GROUP BY told.lead_id, merges.id"""
+)
+
+
 async def insert_merge(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
     """Remember a merge."""
     await connection.execute(_INSERT, {"row": dumps(row)})
@@ -112,6 +131,11 @@ async def read_merge(connection: AsyncConnection, merge_id: UUID) -> dict[str, A
     """Return a merge, or None."""
     rows = await fetch(connection, _READ, id=merge_id)
     return rows[0] if rows else None
+
+
+async def read_merges(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
+    """Return the merges into a lead, those that were undone too, in the order they were made."""
+    return await fetch(connection, _OF_LEAD, lead_id=lead_id)
 
 
 async def active_merges(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
@@ -170,6 +194,16 @@ async def write_set_aside(connection: AsyncConnection, lead_id: UUID, rows: Sequ
     await connection.execute(_EMPTY_SET_ASIDE, {"lead_id": lead_id})
     if rows:
         await connection.execute(_FILL_SET_ASIDE, {"rows": dumps(rows)})
+
+
+async def forget_notes(connection: AsyncConnection, lead_ids: Collection[UUID]) -> None:
+    """Take the notes off the steps that leads ever brought to others, and off the events of these steps."""
+    await connection.execute(_FORGET_NOTES, {"ids": sorted(lead_ids)})
+
+
+async def once_merged(connection: AsyncConnection, lead_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return the other leads that these were merged into until it was undone: ``lead_id``, and ``first, last`` of its events since."""
+    return await fetch(connection, _ONCE_MERGED, ids=sorted(lead_ids))
 
 
 async def move_identities(connection: AsyncConnection, *, away: UUID, towards: UUID) -> list[Identity]:

@@ -56,11 +56,6 @@ _LIST: Final = text(
             OR (created_at, encode(hash, 'hex') || reason) < (CAST(:before AS timestamptz), CAST(:before_key AS text)))
     ORDER BY created_at DESC, encode(hash, 'hex') || reason DESC LIMIT :limit"""
 )
-_ADD_THOSE_OF: Final = text(
-    f"""INSERT INTO suppressions (hash, reason, kind, actor, created_at)
-    SELECT DISTINCT {hmac_of("kind || ':' || value")}, 'erased', split_part(kind, ':', 1), :actor, CAST(:now AS timestamptz)
-    FROM identities WHERE lead_id = ANY(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING"""
-)
 _ADD_IDENTITIES: Final = text(
     f"""INSERT INTO suppressions (hash, reason, kind, actor, created_at)
     SELECT DISTINCT {hmac_of("kind || ':' || value")}, 'erased', split_part(kind, ':', 1), :actor, CAST(:now AS timestamptz)
@@ -106,11 +101,6 @@ async def list_page(
     """Return suppressions, the latest first, before a place in that order."""
     at, key = before or (None, None)
     return await fetch(connection, _LIST, kind=kind, reason=reason, before=at, before_key=key, limit=limit)
-
-
-async def add_those_of(connection: AsyncConnection, lead_ids: Collection[UUID], *, actor: str, now: datetime) -> None:
-    """Remember by hash all that leads are known by, as erased."""
-    await connection.execute(_ADD_THOSE_OF, {"ids": sorted(lead_ids), "actor": actor, "now": now})
 
 
 async def add_identities(
