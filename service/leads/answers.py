@@ -189,7 +189,7 @@ class AllowedEvent(BaseModel):
 class TimelineItem(BaseModel):
     """One thing that happened; ``data`` has the fields of its kind."""
 
-    kind: Literal["transition", "touchpoint", "activity", "consent", "change", "correction"]
+    kind: Literal["transition", "touchpoint", "activity", "consent", "change", "correction", "merge", "set_aside"]
     occurred_at: datetime
     recorded_at: datetime
     data: dict[str, Any]

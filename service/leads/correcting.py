@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.core.errors import Invalid
 from service.leads import store
 from service.leads.book import Book
+from service.leads.merging.inheriting import inherit
 from service.leads.operations import Writer
 from service.leads.present import lead_out
 from service.leads.schemas import CorrectionCreate
@@ -42,7 +43,10 @@ async def correct_lead(
     tail = _continued(kept, steps, old, entry.row)
     new = replay([*map(step_of, kept), *tail], now=writer.now, kept=len(kept))
     _refuse_new_cleaning(tail, old[len(kept) :], entry.row, first=len(kept) + 1)
-    correction_id = await book.correct(entry, old=old, new=new, from_sequence=body.from_sequence, reason=body.reason)
+    inherited = await inherit(connection, lead_id, old=old, new=new, from_sequence=body.from_sequence)
+    correction_id = await book.correct(
+        entry, old=old, new=new, from_sequence=body.from_sequence, reason=body.reason, borrowed=inherited
+    )
     if not tail:
         book.announce(entry, "lead.updated", {"changed": ["stage"], "correction_id": correction_id}, at=writer.now)
     await book.flush()

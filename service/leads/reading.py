@@ -15,6 +15,8 @@ from service.leads import store
 from service.leads.book import refuse_gone
 from service.leads.errors import LeadMerged, LeadNotFound
 from service.leads.lives import life_of
+from service.leads.merging.present import set_aside_out
+from service.leads.merging.store import read_merges, read_set_aside
 from service.leads.present import activity_out, consent_out, journey_out, lead_out, touchpoint_out, transition_out
 from service.leads.privacy.store import read_consents
 from service.lifecycle.ledger import allowed
@@ -104,6 +106,8 @@ async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str,
         *(_item("activity", row, activity_out(row)) for row in await store.read_activities(connection, lead_id)),
         *(_item("consent", row, consent_out(row)) for row in await read_consents(connection, lead_id)),
         *(_correction(row) for row in await store.read_corrections(connection, lead_id)),
+        *(_merge(row) for row in await read_merges(connection, lead_id)),
+        *(_item("set_aside", row, set_aside_out(row, lead_id)) for row in await read_set_aside(connection, lead_id)),
         *(_item("change", row, {"changed": row["changed"]}) for row in await read_changes(connection, lead_id)),
     ]
     items.sort(key=lambda item: (item["occurred_at"], item["recorded_at"], item["data"].get("sequence", 0)))
@@ -112,6 +116,11 @@ async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str,
 
 def _item(kind: str, row: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     return {"kind": kind, "occurred_at": row["occurred_at"], "recorded_at": row["recorded_at"], "data": data}
+
+
+def _merge(row: Mapping[str, Any]) -> dict[str, Any]:
+    data = {name: row[name] for name in ("id", "duplicate_id", "actor", "automatic", "undone_at", "undone_by")}
+    return _item("merge", {**row, "occurred_at": row["recorded_at"]}, data)
 
 
 def _correction(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,72 @@ CHECKS: Final[tuple[tuple[str, TextClause], ...]] = (
     (
         "a lead has no touchpoint",
         text(
-            """SELECT l.id AS lead_id FROM leads l WHERE NOT EXISTS
+            """SELECT l.id AS lead_id FROM leads l WHERE l.merged_into IS NULL AND NOT EXISTS
             (SELECT 1 FROM touchpoints t WHERE t.lead_id = l.id) LIMIT :most"""
+        ),
+    ),
+    (
+        "a merged lead still has a ledger, a journey that counts, or a touchpoint, an activity or a consent of its own",
+        text(
+            """SELECT l.id AS lead_id FROM leads l WHERE l.merged_into IS NOT NULL AND (
+            EXISTS (SELECT 1 FROM transitions WHERE lead_id = l.id AND superseded_at IS NULL)
+            OR EXISTS (SELECT 1 FROM journeys WHERE lead_id = l.id AND counted)
+            OR EXISTS (SELECT 1 FROM touchpoints WHERE lead_id = l.id)
+            OR EXISTS (SELECT 1 FROM activities WHERE lead_id = l.id)
+            OR EXISTS (SELECT 1 FROM consents WHERE lead_id = l.id)) LIMIT :most"""
+        ),
+    ),
+    (
+        "a merged lead does not live on in the lead that the merge names, or a merge that holds names a lead that was not merged",
+        text(
+            """SELECT coalesce(l.id, m.duplicate_id) AS lead_id FROM leads l
+            FULL JOIN (SELECT * FROM merges WHERE undone_at IS NULL) m ON m.duplicate_id = l.id
+            WHERE (l.merged_into IS NOT NULL OR m.id IS NOT NULL) AND l.merged_into IS DISTINCT FROM m.lead_id LIMIT :most"""
+        ),
+    ),
+    (
+        "a lead was merged into itself, through however many others",
+        text(
+            """WITH RECURSIVE way (lead_id, id) AS (
+                SELECT id, merged_into FROM leads WHERE merged_into IS NOT NULL
+                UNION SELECT way.lead_id, leads.merged_into FROM way JOIN leads ON leads.id = way.id
+                WHERE leads.merged_into IS NOT NULL)
+            SELECT lead_id FROM way WHERE id = lead_id LIMIT :most"""
+        ),
+    ),
+    (
+        "a step in the ledger, or one set aside, was brought by a lead that is not merged into this one",
+        text(
+            """WITH RECURSIVE member (lead_id, id) AS (
+                SELECT merged_into, id FROM leads WHERE merged_into IS NOT NULL
+                UNION SELECT leads.merged_into, member.id FROM member JOIN leads ON leads.id = member.lead_id
+                WHERE leads.merged_into IS NOT NULL)
+            SELECT brought.lead_id, brought.origin FROM (
+                SELECT lead_id, origin FROM transitions WHERE origin IS NOT NULL AND superseded_at IS NULL
+                UNION SELECT lead_id, origin FROM set_aside WHERE origin IS NOT NULL) AS brought
+            WHERE NOT EXISTS (SELECT 1 FROM member WHERE member.lead_id = brought.lead_id AND member.id = brought.origin)
+            LIMIT :most"""
+        ),
+    ),
+    (
+        "a step is set aside and in the ledger as well",
+        text(
+            """SELECT a.lead_id, a.source FROM set_aside a JOIN transitions t ON t.lead_id = a.lead_id
+            AND coalesce(t.source, t.id) = a.source AND t.superseded_at IS NULL LIMIT :most"""
+        ),
+    ),
+    (
+        "a merge does not hold every step of both ledgers",
+        text(
+            """SELECT m.lead_id, m.id AS merge_id, count(*) AS lost FROM merges m
+            JOIN leads l ON l.id = m.lead_id AND l.merged_into IS NULL
+            JOIN transitions t ON t.lead_id = m.duplicate_id AND t.superseded_by = m.id
+            WHERE m.undone_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM transitions held WHERE held.lead_id = m.lead_id
+                AND coalesce(held.source, held.id) = coalesce(t.source, t.id))
+            AND NOT EXISTS (SELECT 1 FROM set_aside held WHERE held.lead_id = m.lead_id
+                AND held.source = coalesce(t.source, t.id))
+            GROUP BY m.lead_id, m.id LIMIT :most"""
         ),
     ),
     (
