@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 Verdict = Literal["valid", "suspect", "invalid"]
+OnMatch = Literal["attach", "review", "reject"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,9 @@ class Submission:
 
     ``external_ids`` maps a system to the person's id there, ``occurred_at`` is aware or None for "when it reaches us".
     ``auto_clean`` asks for the verdict to be acted upon: clean it, disqualify it, or leave it for a person to decide. ``revises`` names the
-    system by whose external id this is recognised as a later version of a submission that came before.
+    system by whose external id this is recognised as a later version of a submission that came before. ``on_match`` is what the channel wants of somebody who is known
+    already: one more contact of the lead, a lead of its own for a person to look at, or nothing. ``overwrites`` says that this is
+    no contact but a record of one: what it says replaces what the lead has, and there is no touchpoint.
     """
 
     email: str | None = None
@@ -47,6 +50,8 @@ class Submission:
     delivery_id: UUID | None = None
     auto_clean: bool = False
     revises: str | None = None
+    on_match: OnMatch = "attach"
+    overwrites: bool = False
 
 
 class Unusable(ValueError):

@@ -44,7 +44,9 @@ class Job:
     def __post_init__(self) -> None:
         """Keep what an earlier attempt came to: it is not done again, and not forgotten either, whatever comes of this one."""
         known = {Place(entry.get("kind", "submission"), entry["index"]): entry for entry in self.row["outcome"]}
-        self.outcome = {place: entry for place, entry in known.items() if entry["lead_id"]}
+        self.outcome = {
+            place: entry for place, entry in known.items() if entry["lead_id"] and entry["result"] in _ACTED_UPON
+        }
 
     def settle(self, status: str, reason: str | None = None, detail: str | None = None) -> None:
         """Decide what becomes of the delivery as a whole."""
@@ -89,6 +91,9 @@ class Job:
         elif "refused" in results:
             first = next(entry for entry in self.outcome.values() if entry["result"] == "refused")
             self.settle("dead", first["code"] or "refused", first["detail"])
+        elif "rejected" in results:
+            first = next(entry for entry in self.outcome.values() if entry["result"] == "rejected")
+            self.settle("ignored", "already_known", f"Lead {first['lead_id']} is known by the same {_said(first)}.")
         elif "unknown_person" in results:
             self.settle(
                 "ignored", "unknown_person", "It is about somebody we do not know; it can be replayed when we do."
@@ -111,6 +116,10 @@ class Job:
             "outcome": outcome,
             "lead_ids": list(dict.fromkeys(entry["lead_id"] for entry in outcome if entry["lead_id"])),
         }
+
+
+def _said(entry: dict[str, Any]) -> str:
+    return " and ".join(name.replace("_", " ") for name in entry["matched_by"])
 
 
 def _in_order(place: Place) -> tuple[int, int]:

@@ -186,6 +186,7 @@ def _clean(submitted: Submitted, delivery_id: UUID, channel: Channel) -> Cleaned
         delivery_id=delivery_id,
         auto_clean=bool(channel.policy.get("auto_clean", True)),
         revises=channel.config.vendor if submitted.revises else None,
+        on_match=channel.policy.get("on_match", "attach"),
     )
     return normalise(submission, channel.policy.get("default_region"))
 

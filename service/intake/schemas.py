@@ -9,6 +9,8 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from service.channels.contract import Proof
+from service.cleaning.submission import OnMatch
+from service.intake.cleaning_rules import CleaningRules
 
 Status = Literal["received", "pending_fetch", "processed", "duplicate", "ignored", "dead"]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -57,6 +59,15 @@ class Policy(_In):
     auto_clean: Annotated[
         bool, Field(description="Act on the verdict of cleaning: clean valid leads, disqualify invalid ones")
     ] = True
+    on_match: Annotated[
+        OnMatch,
+        Field(
+            description="What becomes of somebody who is known already by e-mail, phone or external id: `attach` adds a touchpoint to "
+            "that lead; `review` makes a lead without the contested identity, and a pair in `GET /v1/duplicates`; "
+            "`reject` ignores the delivery, with reason `already_known`"
+        ),
+    ] = "attach"
+    cleaning: CleaningRules | None = None
     default_region: Annotated[
         str | None,
         Field(
@@ -196,6 +207,7 @@ class OutcomeOut(BaseModel):
             "matched",
             "revised",
             "outdated",
+            "rejected",
             "refused",
             "duplicate",
             "activity",
@@ -204,7 +216,8 @@ class OutcomeOut(BaseModel):
             "unknown_person",
         ],
         Field(
-            description="`revised`: a later version of a submission; `outdated`: an older one, which only filled blanks"
+            description="`revised`: a later version of a submission; `outdated`: an older one, which only filled blanks; "
+            "`rejected`: the channel takes nobody who is known already"
         ),
     ]
     lead_id: UUID | None

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.ids import new_id
 from service.leads import store
-from service.leads.counting import CohortKey, Deltas, cohort_key
+from service.leads.counting import Deltas, Share, share_of
+from service.leads.duplicates.pairs import Pairs
 from service.leads.errors import LeadErased, LeadMerged, LeadNotFound
 from service.leads.lives import journey_of, journey_row, life_of, number_before, projection
 from service.leads.present import activity_out, lead_out, transition_out
@@ -57,6 +58,7 @@ class Book:
         # Leads that were given identities which are suppressed.
         self.held: set[UUID] = set()
         self._deltas = Deltas()
+        self.pairs = Pairs()
         self._changed: dict[UUID, Entry] = {}
         self._journeys: dict[tuple[UUID, int], tuple[Entry, Journey]] = {}
         self._rows: dict[str, list[dict[str, Any]]] = {
@@ -321,6 +323,7 @@ class Book:
             self.connection,
             self._rows
             | self._deltas.rows()
+            | self.pairs.rows()
             | {"leads": new, store.CHANGED: changed, store.NEW_JOURNEYS: journeys[True], "journeys": journeys[False]},
         )
 

@@ -27,6 +27,12 @@ _STATEMENTS: Final = (
         WHERE lead_id = ANY(CAST(:ids AS uuid[])) OR duplicate_id = ANY(CAST(:ids AS uuid[]))"""
     ),
     text("DELETE FROM match_keys WHERE lead_id = ANY(CAST(:ids AS uuid[]))"),
+    text(
+        """DELETE FROM duplicates WHERE (lead_id, other_id) IN (
+            SELECT lead_id, other_id FROM duplicates
+            WHERE lead_id = ANY(CAST(:ids AS uuid[])) OR other_id = ANY(CAST(:ids AS uuid[]))
+            ORDER BY lead_id, other_id FOR UPDATE)"""
+    ),
 )
 # Answers kept for repeated requests quote the lead, and name its id.
 _FORGET_ANSWERS: Final = text(

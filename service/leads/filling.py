@@ -32,13 +32,13 @@ def fill_blanks(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identi
 
     Anybody can fill a form in: what is known is never overwritten. An identity of another lead (``conflicts``) stays there.
     """
-    one = _without(cleaned.submission, conflicts)
+    one = without(cleaned.submission, conflicts)
     values = {name: getattr(one, name) for name in FILLED if row[name] is None}
     values |= {name: {**getattr(one, name), **row[name]} for name in ("external_ids", "attributes")}
     values["tags"] = sorted({*row["tags"], *one.tags})
     filled = {name for name in FILLED if row[name] is None and values[name] is not None}
     values["raw"] = _raw_of(row, cleaned, replaced=filled)
-    if row["verdict"] != "valid" and cleaned.verdict == "valid":
+    if _BEST_FIRST.index(cleaned.verdict) < _BEST_FIRST.index(row["verdict"]):
         values |= {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
     return _put(row, values)
 
@@ -49,7 +49,7 @@ def revise(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identity, A
     What it does not say stays; so do identities of other leads, and where the lead came from. A verdict only gets better: of the earlier
     version, more may be known.
     """
-    one = _without(cleaned.submission, conflicts)
+    one = without(cleaned.submission, conflicts)
     values = {name: value for name in _REVISED if (value := getattr(one, name)) is not None}
     if one.full_name is not None:
         values |= {name: getattr(one, name) for name in _NAMES}
@@ -76,7 +76,8 @@ def _put(row: dict[str, Any], values: Mapping[str, Any]) -> list[str]:
     return [name for name in changed if name != "verdict_reasons" or "verdict" not in changed]
 
 
-def _without(one: Submission, conflicts: Mapping[Identity, Any]) -> Submission:
+def without(one: Submission, conflicts: Mapping[Identity, Any]) -> Submission:
+    """Return a submission without the identities of other leads."""
     if not conflicts:
         return one
     systems = {identity.system for identity in conflicts}

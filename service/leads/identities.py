@@ -18,6 +18,11 @@ class Identity(NamedTuple):
         return self.kind.removeprefix("external:") if self.kind.startswith("external:") else None
 
     @property
+    def field(self) -> str:
+        """What the lead shows it as."""
+        return self.kind.replace("external:", "external_ids.", 1)
+
+    @property
     def pointer(self) -> str:
         """Where the API's body carries it."""
         if self.kind.startswith("external:"):

@@ -5,18 +5,23 @@ The identities of all submissions are claimed by one statement, which also tells
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from service.cleaning.submission import Cleaned, Submission, Verdict
 from service.core.ids import new_id
 from service.leads import identity_store
 from service.leads.book import Book
+from service.leads.filling import without
 from service.leads.identities import Identity, identities_of
 from service.leads.privacy.holding import ERASED_BEFORE, scopes_of
 from service.lifecycle.ledger import AHEAD
+
+ALREADY_KNOWN: Final = "already_known"
+"""The reason of a submission that its channel does not want attached to the lead it matches."""
 
 
 @dataclass(slots=True)
@@ -31,10 +36,18 @@ class Plan:
     is_new: bool = False
     matched_by: list[Identity] = field(default_factory=list)
     conflicts: dict[Identity, UUID] = field(default_factory=dict)
-    # A real submission of a lead that was a test, and a test of a lead that is real.
+    # A real submission of a lead that was a test, and a test of a lead that is real or what is not wanted from one that is.
     ends_test: bool = False
-    is_mere_test: bool = False
+    brings_nothing: bool = False
     suppressed: dict[str, str] = field(default_factory=dict)
+    # What the channel's policy keeps from the lead that has it, and that lead: for a person to decide, or nothing at all.
+    contested: dict[Identity, UUID] = field(default_factory=dict)
+    rejected_for: UUID | None = None
+
+    @property
+    def has_policy(self) -> bool:
+        """Return whether it is not simply attached to a lead that is known already."""
+        return self.cleaned.submission.on_match != "attach"
 
     @property
     def is_blocked(self) -> bool:
@@ -60,14 +73,16 @@ async def settle_identities(book: Book, plans: Sequence[Plan]) -> None:
     )
     if claimed.held:
         acceptable = await _heed(book, acceptable, claimed, first_guess)
-    if claimed.owned or claimed.held:
-        final = _assign(acceptable, claimed.owned)
+    if claimed.owned or claimed.held or any(plan.has_policy for plan in acceptable):
+        final = _assign(acceptable, claimed.owned, heed_policies=True)
         moved = {
             identity: lead
             for identity, lead in final.items()
             if identity not in claimed.owned and first_guess[identity] != lead
         }
         await identity_store.reassign_identities(book.connection, moved)
+        for lead_id, stray in _strays(acceptable, first_guess, {*final, *claimed.owned}).items():
+            await identity_store.release_identities(book.connection, lead_id, stray)
 
 
 async def _heed(
@@ -99,11 +114,28 @@ def _back_again(cleaned: Cleaned) -> Cleaned:
     )
 
 
-def _assign(plans: Sequence[Plan], owned: Mapping[Identity, UUID]) -> dict[Identity, UUID]:
+def _strays(
+    plans: Sequence[Plan], guess: Mapping[Identity, UUID], wanted: Collection[Identity]
+) -> dict[UUID, list[Identity]]:
+    """Return the identities that were claimed for nothing: those of submissions that were turned away, by the lead they were claimed for."""
+    strays: dict[UUID, list[Identity]] = {}
+    for identity in sorted({identity for plan in plans if plan.rejected_for for identity in plan.identities}):
+        if identity in guess and identity not in wanted:
+            strays.setdefault(guess[identity], []).append(identity)
+    return strays
+
+
+def _assign(
+    plans: Sequence[Plan], owned: Mapping[Identity, UUID], *, heed_policies: bool = False
+) -> dict[Identity, UUID]:
     """Walk the submissions in order, give each the lead its most telling known identity belongs to, or a new one."""
     owner = dict(owned)
     for plan in plans:
         known = {identity: owner[identity] for identity in plan.identities if identity in owner}
+        if heed_policies and known and plan.has_policy and plan.version_of not in known:
+            _keep_apart(plan, known)
+            owner |= {identity: plan.lead_id for identity in plan.identities if plan.lead_id and identity not in known}
+            continue
         plan.is_new = not known
         plan.lead_id = (
             next(iter(known.values())) if known else (plan.lead_id if plan.is_new and plan.lead_id else new_id())
@@ -113,6 +145,31 @@ def _assign(plans: Sequence[Plan], owned: Mapping[Identity, UUID]) -> dict[Ident
         for identity in plan.identities:
             owner.setdefault(identity, plan.lead_id)
     return owner
+
+
+def _keep_apart(plan: Plan, known: Mapping[Identity, UUID]) -> None:
+    """Do not attach a submission to the leads that its channel asks us not to: turn it away, or give it a lead of its own to be looked at.
+
+    That lead has what nobody else has, and shows what is another lead's as what was given.
+    """
+    if plan.cleaned.submission.on_match == "reject":
+        plan.rejected_for = next(iter(known.values()))
+        plan.lead_id, plan.is_new, plan.conflicts = None, False, {}
+        plan.matched_by = list(known)
+        return
+    plan.lead_id = plan.lead_id if plan.is_new and plan.lead_id else new_id()
+    plan.is_new, plan.matched_by, plan.conflicts, plan.contested = True, [], {}, dict(known)
+    one = plan.cleaned.submission
+    verdict: Verdict = "invalid" if plan.cleaned.verdict == "invalid" else "suspect"
+    given = {identity.kind: identity.value for identity in known if identity.system is None}
+    ids = {identity.system: identity.value for identity in known if identity.system is not None}
+    plan.cleaned = replace(
+        plan.cleaned,
+        submission=replace(without(one, known), auto_clean=False),
+        verdict=verdict,
+        reasons=(*plan.cleaned.reasons, ALREADY_KNOWN),
+        raw={**given, **({"external_ids": ids} if ids else {}), **plan.cleaned.raw},
+    )
 
 
 def _times(plans: Sequence[Plan], now: datetime) -> dict[Identity, datetime]:

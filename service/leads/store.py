@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
 from service.leads import bulk_store
+from service.leads.duplicates.tables import duplicates
 from service.leads.privacy.tables import consents
 from service.leads.tables import activities, corrections, journeys, leads, touchpoints, transitions
 from service.outbound.store import POSITION
@@ -55,6 +56,7 @@ _ADDED: Final[Mapping[str, Table]] = {
         activities,
         corrections,
         consents,
+        duplicates,
         outbox,
         cohort_deltas,
         flow_deltas,
@@ -154,6 +156,13 @@ def _part(name: str) -> str:
     insert = f"INSERT INTO {table.name} SELECT * FROM {_recordset(table.name, name)}"
     if name == journeys.name:
         columns = [column.name for column in journeys.columns if not column.primary_key]
+    if table is duplicates:
+        # A pair that looked alike is now known for more; what was decided of it stands.
+        return (
+            f"{insert} ON CONFLICT (lead_id, other_id) DO UPDATE SET status = excluded.status, "
+            "found_by = excluded.found_by, why = excluded.why "
+            "WHERE duplicates.status = 'open' AND duplicates.found_by = 'similar'"
+        )
         assignments = ", ".join(f"{column} = excluded.{column}" for column in columns)
         return f"{insert} ON CONFLICT (lead_id, number) DO UPDATE SET {assignments}"
     return insert

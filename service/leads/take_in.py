@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from service.cleaning.submission import Cleaned, Submission
@@ -33,9 +33,12 @@ from service.lifecycle.machine import Event
 from service.lifecycle.reasons import CATALOGUE, NO_WAY_BACK
 from service.lifecycle.stages import Stage
 
+# What cleaning found, in the words of the ledger's reasons.
+_CHURNED_AS: Final = {"honeypot": "spam", "test": "test", "blocked_domain": "out_of_market"}
+
 Via = Literal["api", "webhook", "import"]
 
-_Result = Literal["created", "matched", "revised", "outdated", "refused"]
+_Result = Literal["created", "matched", "revised", "outdated", "rejected", "refused"]
 
 
 @dataclass(slots=True)
@@ -85,21 +88,25 @@ async def take_into(
 
 
 async def _tell_tests(book: Book, plan: Plan) -> None:
-    """Keep tests and real people apart: a real submission makes its lead real, a test leaves a real lead as it is."""
+    """Keep tests and real people apart: a real submission makes its lead real, a test leaves a real lead as it is.
+
+    So does a submission that the channel's rules reject: whoever filled in the honeypot is not the person whose address it was.
+    """
     entry = book.entries.get(plan.lead_id) if plan.lead_id else None
     if entry is None:
         return
-    plan.is_mere_test = plan.cleaned.submission.test and not entry.row["test"]
-    plan.ends_test = entry.row["test"] and not plan.cleaned.submission.test
+    is_test, is_invalid = plan.cleaned.submission.test, plan.cleaned.verdict == "invalid"
+    plan.brings_nothing = (is_test and not entry.row["test"]) or (is_invalid and entry.row["verdict"] != "invalid")
+    plan.ends_test = entry.row["test"] and not is_test and not is_invalid
     if plan.ends_test:
         await book.end_test(entry)
 
 
 async def _let_go(book: Book, plans: Sequence[Plan]) -> None:
-    """Release the identities that nothing but a test claimed for a real lead."""
-    used = {identity for plan in plans if not plan.is_mere_test for identity in plan.identities}
+    """Release the identities that nothing but a test, or what is not wanted, claimed for a lead."""
+    used = {identity for plan in plans if not plan.brings_nothing for identity in plan.identities}
     for plan in plans:
-        if plan.is_mere_test and plan.lead_id:
+        if plan.brings_nothing and plan.lead_id:
             brought = set(plan.identities) - used - set(plan.matched_by) - plan.conflicts.keys()
             await identity_store.release_identities(book.connection, plan.lead_id, sorted(brought))
 
@@ -107,6 +114,8 @@ async def _let_go(book: Book, plans: Sequence[Plan]) -> None:
 def _carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via: Via) -> TakenIn:
     if not plan.identities:
         return TakenIn("refused", error=NoIdentity())
+    if plan.rejected_for:
+        return _rejected(plan)
     if plan.is_blocked:
         return TakenIn("refused", error=Suppressed())
     result: _Result = "created" if plan.is_new else "matched"
@@ -119,9 +128,9 @@ def _carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via:
         else:
             entry = _matched_entry(book, plan)
             told = [*_tell(book, entry, words, plan, via=via), *_hold(entry, plan)]
-            if plan.version_of in plan.matched_by and not plan.is_mere_test:
+            if plan.version_of in plan.matched_by and not plan.brings_nothing:
                 result = _revise(book, entry, plan, versions, told=told)
-            elif plan.cleaned.submission.overwrites and not plan.is_mere_test:
+            elif plan.cleaned.submission.overwrites and not plan.brings_nothing:
                 result = _overwrite(book, entry, plan, told=told)
             else:
                 _attach(book, entry, plan, via, told=told)
@@ -129,6 +138,7 @@ def _carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via:
         return TakenIn("refused", error=refusal)
     if plan.cleaned.submission.auto_clean:
         _follow_verdict(book, entry, plan.cleaned)
+    _suspect(book, entry, plan)
     return TakenIn(
         result,
         lead_id=entry.id,
@@ -137,10 +147,29 @@ def _carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via:
     )
 
 
+def _rejected(plan: Plan) -> TakenIn:
+    matched_by = sorted({identity.matched_by for identity in plan.matched_by})
+    return TakenIn("rejected", lead_id=plan.rejected_for, matched_by=matched_by)
+
+
+def _suspect(book: Book, entry: Entry, plan: Plan) -> None:
+    """Write down which leads may be one: a submission named several, or its channel wants a person to look at it."""
+    if plan.brings_nothing:
+        return
+    for identity, lead_id in plan.conflicts.items():
+        book.pairs.suspect(
+            entry.id, lead_id, by="bridged", fields=(plan.matched_by[0].field, identity.field), at=book.now
+        )
+    for identity, lead_id in plan.contested.items():
+        book.pairs.suspect(
+            entry.id, lead_id, by="review", fields=(f"raw.{identity.field}", identity.field), at=book.now
+        )
+
+
 def _hold(entry: Entry, plan: Plan) -> list[str]:
     """Hold against a matched lead what is held against what it is known by from now on."""
     suppressed = joined(entry.row["suppressed"], plan.suppressed)
-    if plan.is_mere_test or suppressed == entry.row["suppressed"]:
+    if plan.brings_nothing or suppressed == entry.row["suppressed"]:
         return []
     entry.row["suppressed"] = suppressed
     return ["can_contact"]
@@ -210,7 +239,7 @@ def _touchpoint_of(one: Submission, *, via: str, at: datetime, matched_by: list[
 def _tell(book: Book, entry: Entry, words: Words, plan: Plan, *, via: Via) -> list[str]:
     """Record what a submission says of consents; a mere test says nothing of a real lead."""
     one = plan.cleaned.submission
-    if not one.consent or plan.is_mere_test:
+    if not one.consent or plan.brings_nothing:
         return []
     again = plan.version_of not in plan.matched_by
     return words.tell(
@@ -228,11 +257,11 @@ def _attach(book: Book, entry: Entry, plan: Plan, via: Via, *, told: list[str]) 
     one = plan.cleaned.submission
     at = one.occurred_at or book.now
     changed = ["touchpoints", *(["test"] if plan.ends_test else []), *told]
-    if not plan.is_mere_test:
+    if not plan.brings_nothing:
         changed += fill_blanks(entry.row, plan.cleaned, plan.conflicts)
     matched_by = sorted({identity.matched_by for identity in plan.matched_by})
     entry.life.verdict = entry.row["verdict"]
-    _reactivate(book, entry, one, at)
+    _reactivate(book, entry, plan, at)
     book.touch(entry, _touchpoint_of(one, via=via, at=at, matched_by=matched_by))
     book.announce(entry, "lead.updated", {"changed": changed}, at=at)
 
@@ -250,7 +279,7 @@ def _revise(book: Book, entry: Entry, plan: Plan, versions: Versions, *, told: l
     changed += [*(["test"] if plan.ends_test else []), *told]
     entry.life.verdict = entry.row["verdict"]
     if was_invalid and entry.row["verdict"] == "valid" and _is_disqualified(entry):
-        _reactivate(book, entry, one, at)
+        _reactivate(book, entry, plan, at)
     if changed:
         book.announce(entry, "lead.updated", {"changed": changed}, at=at)
     return "revised" if is_later else "outdated"
@@ -275,13 +304,14 @@ def _is_disqualified(entry: Entry) -> bool:
     return journey is not None and CATALOGUE.get(journey.reason or "") == "disqualified"
 
 
-def _reactivate(book: Book, entry: Entry, one: Submission, at: datetime) -> None:
-    """Bring a churned lead back when it returns, unless it was spam, a test, or the submission is older than the churn."""
-    life = entry.life
+def _reactivate(book: Book, entry: Entry, plan: Plan, at: datetime) -> None:
+    """Bring a churned lead back when it returns, unless it was spam, a test, or the submission is older than the churn or not wanted."""
+    life, one = entry.life, plan.cleaned.submission
     journey, last = life.journey, life.stage_entered_at
     if life.stage != Stage.CHURNED or one.test or journey is None or last is None or at < last:
         return
-    if journey.reason not in NO_WAY_BACK:
+    is_wanted = plan.cleaned.verdict != "invalid"
+    if is_wanted and (journey.reason not in NO_WAY_BACK or (plan.ends_test and journey.reason == "test")):
         book.move(entry, Step(event=Event.REACTIVATE, occurred_at=at, channel=one.channel, campaign=one.campaign))
 
 
@@ -290,7 +320,8 @@ def _follow_verdict(book: Book, entry: Entry, cleaned: Cleaned) -> None:
     stage, verdict = entry.life.stage, entry.row["verdict"]
     if stage not in {Stage.ACQUIRED, Stage.REACTIVATED}:
         return
-    if cleaned.submission.test:
+    # A test waits, unless the channel's rules reject it.
+    if cleaned.submission.test and not (entry.row["test"] and verdict == "invalid"):
         return
     # A lead may have waited in its stage until this submission settled the matter: that is when it was cleaned.
     told, entered = cleaned.submission.occurred_at or book.now, entry.life.stage_entered_at
@@ -298,8 +329,5 @@ def _follow_verdict(book: Book, entry: Entry, cleaned: Cleaned) -> None:
     if verdict == "valid":
         book.move(entry, Step(event=Event.CLEAN, occurred_at=at))
     elif verdict == "invalid":
-        code = next(
-            (reason for reason in entry.row["verdict_reasons"] if CATALOGUE.get(reason) == "disqualified"),
-            "invalid_contact",
-        )
+        code = next((_CHURNED_AS[one] for one in entry.row["verdict_reasons"] if one in _CHURNED_AS), "invalid_contact")
         book.move(entry, Step(event=Event.CHURN, occurred_at=at, reason=code, category=CATALOGUE[code]))
