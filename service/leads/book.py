@@ -33,9 +33,9 @@ class Entry:
         self.life = life
         self.is_new = is_new
         self.version_before: int = 0 if is_new else row["version"]
-        self.counted_as: dict[int, CohortKey] = {}
+        self.counted_as: dict[int, Share] = {}
         if life.journey:
-            self.counted_as[life.journey.number] = cohort_key(life.journey)
+            self.counted_as[life.journey.number] = share_of(life.journey)
 
     @property
     def id(self) -> UUID:
@@ -253,7 +253,7 @@ class Book:
     async def _counted_journeys(self, entry: Entry) -> dict[int, Journey]:
         rows = await store.read_journeys(self.connection, entry.id)
         known = {row["number"]: journey_of(row) for row in rows}
-        entry.counted_as = {row["number"]: cohort_key(known[row["number"]]) for row in rows if row["counted"]}
+        entry.counted_as = {row["number"]: share_of(known[row["number"]]) for row in rows if row["counted"]}
         return known
 
     async def end_test(self, entry: Entry) -> None:
@@ -333,7 +333,7 @@ class Book:
         before = entry.counted_as.get(journey.number)
         if before is not None:
             self._deltas.count_journey(before, -1)
-        self._deltas.count_journey(cohort_key(journey), 1)
+        self._deltas.count_journey(share_of(journey), 1)
 
 
 def refuse_gone(row: Mapping[str, Any]) -> None:

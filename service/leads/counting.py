@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from service.core.ids import new_id
 from service.lifecycle.ledger import Journey
-from service.stats.definitions import cell_of, quarter
+from service.stats.definitions import STARTED, WON, cell_of, quarter
 
 IN: Final = 0
 OUT: Final = 1
+
+_NOTHING: Final = Decimal(0)
 
 
 class CohortKey(NamedTuple):
@@ -23,6 +26,27 @@ class CohortKey(NamedTuple):
     campaign: str | None
     entry_stage: str
     cell: int
+
+
+class WinKey(NamedTuple):
+    """Where a win is counted: currency None for one without an amount."""
+
+    axis: int
+    bucket: datetime
+    channel: str | None
+    campaign: str | None
+    entry_stage: str
+    currency: str | None
+    days: int
+
+
+class Share(NamedTuple):
+    """What a journey counts for as it stands: once in its cell, and if it was won with what it brought and how long it took."""
+
+    cohort: CohortKey
+    wins: tuple[WinKey, ...]
+    amount: Decimal
+    seconds: int
 
 
 class FlowKey(NamedTuple):
@@ -46,11 +70,20 @@ def journey_cell(journey: Journey) -> int:
     )
 
 
-def cohort_key(journey: Journey) -> CohortKey:
-    """Return where a journey is counted as it stands."""
-    return CohortKey(
-        quarter(journey.started_at), journey.channel, journey.campaign, journey.entry_stage, journey_cell(journey)
+def share_of(journey: Journey) -> Share:
+    """Return what a journey counts for as it stands."""
+    started = quarter(journey.started_at)
+    place = (journey.channel, journey.campaign, journey.entry_stage)
+    cohort = CohortKey(started, *place, journey_cell(journey))
+    if journey.won_at is None:
+        return Share(cohort, (), _NOTHING, 0)
+    spent = journey.won_at - journey.started_at
+    currency = None if journey.amount is None else journey.currency
+    wins = tuple(
+        WinKey(axis, bucket, *place, currency, spent.days)
+        for axis, bucket in ((STARTED, started), (WON, quarter(journey.won_at)))
     )
+    return Share(cohort, wins, journey.amount or _NOTHING, spent // timedelta(seconds=1))
 
 
 class Deltas:
@@ -59,10 +92,14 @@ class Deltas:
     def __init__(self) -> None:
         self._cohorts: Counter[CohortKey] = Counter()
         self._flows: Counter[tuple[FlowKey, int]] = Counter()
+        self._wins: dict[WinKey, tuple[int, Decimal, int]] = {}
 
-    def count_journey(self, key: CohortKey, times: int) -> None:
-        """Add a journey to a cell (1), or take it out (-1)."""
-        self._cohorts[key] += times
+    def count_journey(self, share: Share, times: int) -> None:
+        """Add what a journey counts for (1), or take it out (-1)."""
+        self._cohorts[share.cohort] += times
+        for key in share.wins:
+            count, amount, seconds = self._wins.get(key, (0, _NOTHING, 0))
+            self._wins[key] = (count + times, amount + times * share.amount, seconds + times * share.seconds)
 
     def count_move(self, move: Mapping[str, Any], *, left: Journey | None, entered: Journey, times: int = 1) -> None:
         """Add a transition (1), or take it out (-1).
@@ -91,5 +128,10 @@ class Deltas:
                 {"id": new_id(), **key._asdict(), "moved_in": moved[IN], "moved_out": moved[OUT]}
                 for key, moved in flows.items()
                 if any(moved)
+            ],
+            "win_deltas": [
+                {"id": new_id(), **key._asdict(), "count": count, "amount": amount, "seconds": seconds}
+                for key, (count, amount, seconds) in self._wins.items()
+                if count or amount or seconds
             ],
         }

@@ -18,7 +18,7 @@ from service.leads.privacy.tables import consents
 from service.leads.tables import activities, corrections, journeys, leads, touchpoints, transitions
 from service.outbound.store import POSITION
 from service.outbound.tables import outbox
-from service.stats.tables import cohort_deltas, flow_deltas
+from service.stats.tables import cohort_deltas, flow_deltas, win_deltas
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -60,6 +60,7 @@ _ADDED: Final[Mapping[str, Table]] = {
         outbox,
         cohort_deltas,
         flow_deltas,
+        win_deltas,
     )
 } | {NEW_JOURNEYS: journeys}
 _CHANGED_IDS: Final = "changed_ids"
@@ -75,6 +76,7 @@ _BULK: Final = (
     outbox.name,
     cohort_deltas.name,
     flow_deltas.name,
+    win_deltas.name,
 )
 
 
@@ -154,8 +156,6 @@ def _part(name: str) -> str:
             f"{POSITION} FROM {_recordset('outbox', name)}"
         )
     insert = f"INSERT INTO {table.name} SELECT * FROM {_recordset(table.name, name)}"
-    if name == journeys.name:
-        columns = [column.name for column in journeys.columns if not column.primary_key]
     if table is duplicates:
         # A pair that looked alike is now known for more; what was decided of it stands.
         return (
@@ -163,6 +163,8 @@ def _part(name: str) -> str:
             "found_by = excluded.found_by, why = excluded.why "
             "WHERE duplicates.status = 'open' AND duplicates.found_by = 'similar'"
         )
+    if name == journeys.name:
+        columns = [column.name for column in journeys.columns if not column.primary_key]
         assignments = ", ".join(f"{column} = excluded.{column}" for column in columns)
         return f"{insert} ON CONFLICT (lead_id, number) DO UPDATE SET {assignments}"
     return insert
@@ -252,9 +254,7 @@ async def read_ledger(
     return await fetch(connection, _LEDGER, id=lead_id)
 
 
-async def read_moves(
-    connection: AsyncConnection, ids: Collection[UUID]
-) -> dict[UUID, set[tuple[str, str, datetime]]]:
+async def read_moves(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, set[tuple[str, str, datetime]]]:
     """Return what the ledgers of leads have: event, stage it led to, and when it occurred."""
     moves: dict[UUID, set[tuple[str, str, datetime]]] = {}
     for row in await fetch(connection, _MOVES, ids=list(ids)):

@@ -44,6 +44,10 @@ KEPT_GRAINS: Final = (
 )
 """Every grain the rollup keeps, how PostgreSQL truncates an instant to it (None: deltas have it), and whether all campaigns are in one."""
 
+STARTED: Final = 0
+WON: Final = 1
+"""The two axes that wins are counted along: when their journey started, and when they happened."""
+
 QUARTER_HOUR: Final = timedelta(minutes=15)
 
 BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)

@@ -19,7 +19,8 @@ async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     """
     if not await folding.try_lock(connection):
         return 0
-    return await folding.fold_cohorts(connection, limit) + await folding.fold_flows(connection, limit)
+    folded = await folding.fold_cohorts(connection, limit) + await folding.fold_flows(connection, limit)
+    return folded + await folding.fold_wins(connection, limit)
 
 
 async def rebuild(connection: AsyncConnection) -> None:
@@ -32,3 +33,4 @@ async def rebuild(connection: AsyncConnection) -> None:
     await folding.lock(connection)
     await folding.rebuild_cohorts(connection)
     await folding.rebuild_flows(connection)
+    await folding.rebuild_wins(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Numeric, SmallInteger, Table, Text
 from sqlalchemy.dialects.postgresql import UUID
 
 from service.core.tables import Instant, metadata
@@ -81,5 +81,53 @@ flow_rollup = Table(
         unique=True,
         postgresql_nulls_not_distinct=True,
         postgresql_include=["moved_in", "moved_out"],
+    ),
+)
+
+# Journeys that were won, each twice: by when it started (axis 0) and by when it was won (axis 1). `days` it took, rounded down.
+win_deltas = Table(
+    "win_deltas",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("axis", SmallInteger, nullable=False),
+    Column("bucket", Instant, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("entry_stage", Text, nullable=False),
+    # Null where no amount was told.
+    Column("currency", Text),
+    Column("days", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("amount", Numeric(24, 4), nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+)
+
+win_rollup = Table(
+    "win_rollup",
+    metadata,
+    Column("axis", SmallInteger, nullable=False),
+    Column("grain", SmallInteger, nullable=False),
+    Column("bucket", Instant, nullable=False),
+    Column("channel", Text),
+    Column("campaign", Text),
+    Column("entry_stage", Text, nullable=False),
+    Column("currency", Text),
+    Column("days", Integer, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("amount", Numeric(24, 4), nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+    Index(
+        "uq_win_rollup",
+        "axis",
+        "grain",
+        "bucket",
+        "channel",
+        "campaign",
+        "entry_stage",
+        "currency",
+        "days",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_include=["count", "amount", "seconds"],
     ),
 )

@@ -19,7 +19,7 @@ from service.stats.store import recount
 class Discrepancy:
     """Something that is not what the ledger says it should be.
 
-    ``check``: journeys, cohorts, flows, standings or balance. ``where``: what is wrong (a journey, or the key of a counter).
+    ``check``: journeys, cohorts, flows, wins, standings or balance. ``where``: what is wrong (a journey, or the key of a counter).
     ``expected`` is what the ledger says, ``found`` what is kept.
     """
 
@@ -47,6 +47,7 @@ async def verify(connection: AsyncConnection) -> list[Discrepancy]:
     found = [_journey(row) for row in await recount.wrong_journeys(connection)]
     found += [_counter("cohorts", row) for row in await recount.wrong_cohorts(connection)]
     found += [_counter("flows", row) for row in await recount.wrong_flows(connection)]
+    found += [_counter("wins", row) for row in await recount.wrong_wins(connection)]
     found += [_counter("standings", row) for row in await recount.wrong_standings(connection)]
     return found + _balance(await recount.cohort_cells(connection))
 

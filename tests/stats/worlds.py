@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps
 from service.core.ids import new_id
-from service.leads.counting import Deltas, cohort_key, journey_cell
+from service.leads.counting import Deltas, journey_cell, share_of
 from service.lifecycle.ledger import Journey, Life, Step, Transition, advance
 from service.lifecycle.machine import events_from
 from service.lifecycle.reasons import CATALOGUE
@@ -55,6 +56,9 @@ def _live(chance: random.Random, person: Person) -> None:
             allow_skip=True,
             channel=chance.choice((None, "unknown", "web", "fair")),
             campaign=chance.choice((None, "spring", "autumn")),
+            **chance.choice(
+                ({}, {"amount": Decimal(chance.randrange(1, 9)) * 100, "currency": chance.choice(("EUR", "CNY"))})
+            ),
         )
         person.moves.append(advance(life, step, now=NOW))
         assert life.journey
@@ -90,7 +94,7 @@ def people(seed: int, size: int) -> list[Person]:
 
 _INSERT = {
     name: text(f"INSERT INTO {name} SELECT * FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))")
-    for name in ("leads", "transitions", "journeys", "cohort_deltas", "flow_deltas")
+    for name in ("leads", "transitions", "journeys", "cohort_deltas", "flow_deltas", "win_deltas")
 }
 
 
@@ -111,14 +115,14 @@ def _move_row(person: Person, move: Transition) -> dict[str, Any]:
         "lead_id": person.id, "id": new_id(), "sequence": move.sequence, "journey": move.journey, "event": move.event,
         "from_stage": move.from_stage, "to_stage": move.to_stage, "skipped": list(move.skipped), "reason": move.step.reason,
         "category": move.step.category, "channel": move.step.channel if starts else None,
-        "campaign": move.step.campaign if starts else None, "actor": "test", "occurred_at": move.occurred_at,
+        "campaign": move.step.campaign if starts else None, "amount": move.step.amount, "currency": move.step.currency, "actor": "test", "occurred_at": move.occurred_at,
         "recorded_at": move.occurred_at, "previous_at": move.previous_at,
     }  # fmt: skip
 
 
 def _journey_row(person: Person, journey: Journey) -> dict[str, Any]:
     names = ("number", "entry_stage", "channel", "campaign", "started_at", "stage", "stage_entered_at", "furthest_stage", "outcome", "cleaned_at",
-             "nurtured_at", "opportunity_at", "won_at", "churned_at", "reason")  # fmt: skip
+             "nurtured_at", "opportunity_at", "won_at", "churned_at", "reason", "amount", "currency")  # fmt: skip
     return {name: getattr(journey, name) for name in names} | {
         "lead_id": person.id,
         "cell": journey_cell(journey),
@@ -137,7 +141,7 @@ async def keep(connection: AsyncConnection, world: Sequence[Person]) -> None:
         if person.test:
             continue
         for journey in person.journeys:
-            deltas.count_journey(cohort_key(journey), 1)
+            deltas.count_journey(share_of(journey), 1)
         for before, move in zip([None, *person.moves], person.moves, strict=False):
             left = person.journey(before.journey) if before else None
             columns = {name: getattr(move, name) for name in ("occurred_at", "from_stage", "to_stage")}

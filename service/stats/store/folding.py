@@ -60,8 +60,30 @@ _FOLD_FLOWS: Final = text(
     """  # noqa: S608  put together from constants
 )
 
+_FOLD_WINS: Final = text(
+    f"""
+    WITH taken AS (
+        DELETE FROM win_deltas WHERE id IN (SELECT id FROM win_deltas ORDER BY id LIMIT :limit)
+        RETURNING axis, bucket, channel, campaign, entry_stage, currency, days, count, amount, seconds
+    ), added AS (
+        INSERT INTO win_rollup AS held (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, seconds)
+        SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(seconds)
+        FROM taken CROSS JOIN {_GRAINS}
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(count) <> 0 OR sum(amount) <> 0 OR sum(seconds) <> 0
+        ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
+        ON CONFLICT (axis, grain, bucket, channel, campaign, entry_stage, currency, days)
+        DO UPDATE SET count = held.count + excluded.count, amount = held.amount + excluded.amount,
+            seconds = held.seconds + excluded.seconds
+        RETURNING ctid, count, amount, seconds
+    )
+    SELECT (SELECT count(*) FROM taken),
+        (SELECT array_agg(ctid::text) FROM added WHERE count = 0 AND amount = 0 AND seconds = 0)
+    """  # noqa: S608  put together from constants
+)
+
 _PLACES: Final = bindparam("places", type_=ARRAY(Text))
 _DROP_COHORTS: Final = text("DELETE FROM cohort_rollup WHERE ctid = ANY (CAST(:places AS tid[]))").bindparams(_PLACES)
+_DROP_WINS: Final = text("DELETE FROM win_rollup WHERE ctid = ANY (CAST(:places AS tid[]))").bindparams(_PLACES)
 _DROP_FLOWS: Final = text("DELETE FROM flow_rollup WHERE ctid = ANY (CAST(:places AS tid[]))").bindparams(_PLACES)
 
 _QUARTER: Final = "date_bin('15 minutes', {at}, TIMESTAMPTZ '2000-01-01 00:00:00+00')"
@@ -106,6 +128,26 @@ _REBUILD_FLOWS: Final = text(
 )
 
 
+_REBUILD_WINS: Final = text(
+    f"""
+    WITH folded AS (DELETE FROM win_deltas RETURNING 1), emptied AS (DELETE FROM win_rollup RETURNING 1),
+    counted AS (
+        SELECT axis, {_QUARTER.format(at="at")} AS bucket, channel, campaign, entry_stage,
+            CASE WHEN amount IS NULL THEN NULL ELSE currency END AS currency,
+            floor(extract(epoch FROM won_at - started_at) / 86400)::int AS days, count(*) AS count, sum(coalesce(amount, 0)) AS amount,
+            sum(floor(extract(epoch FROM won_at - started_at))::bigint) AS seconds
+        FROM journeys CROSS JOIN LATERAL (VALUES (0, started_at), (1, won_at)) AS along (axis, at)
+        WHERE counted AND won_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7
+    )
+    INSERT INTO win_rollup (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, seconds)
+    SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(seconds)
+    FROM counted CROSS JOIN {_GRAINS}
+    WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
+    """  # noqa: S608  put together from constants
+)
+
+
 async def try_lock(connection: AsyncConnection) -> bool:
     """Take the lock of the rollup until the transaction ends, or say that somebody else has it."""
     return bool((await connection.execute(_TRY_LOCK, {"lock": _LOCK})).scalar_one())
@@ -126,6 +168,11 @@ async def fold_flows(connection: AsyncConnection, limit: int) -> int:
     return await _fold(connection, _FOLD_FLOWS, _DROP_FLOWS, limit)
 
 
+async def fold_wins(connection: AsyncConnection, limit: int) -> int:
+    """Fold the oldest deltas of wins into the rollup; return how many."""
+    return await _fold(connection, _FOLD_WINS, _DROP_WINS, limit)
+
+
 async def _fold(connection: AsyncConnection, add: Any, drop: Any, limit: int) -> int:
     taken, zeros = (await connection.execute(add, {"limit": limit})).one()
     if zeros:
@@ -141,3 +188,8 @@ async def rebuild_cohorts(connection: AsyncConnection) -> None:
 async def rebuild_flows(connection: AsyncConnection) -> None:
     """Recount the rollup of transitions, and take away the deltas that the recount has seen."""
     await connection.execute(_REBUILD_FLOWS)
+
+
+async def rebuild_wins(connection: AsyncConnection) -> None:
+    """Recount the rollup of wins, and take away the deltas that the recount has seen."""
+    await connection.execute(_REBUILD_WINS)

@@ -11,6 +11,8 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     FromClause,
+    Integer,
+    Numeric,
     Select,
     SmallInteger,
     String,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    extract,
     func,
     literal,
     literal_column,
@@ -31,10 +34,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.definitions import KEPT_GRAINS
+from service.stats.definitions import KEPT_GRAINS, STARTED, WON
 from service.stats.store import sources
 from service.stats.store.ledger import journeys, leads
-from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
+from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup, win_deltas, win_rollup
 
 # More faults than this say nothing more.
 MOST: Final = 100
@@ -116,6 +119,44 @@ async def wrong_flows(connection: AsyncConnection) -> list[dict[str, Any]]:
     return await _rows(connection, _differences(counted, recounted, (flow_rollup, flow_deltas), names))
 
 
+async def wrong_wins(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return the rollup's wins that, deltas added, are not what the ledger says: the key and what of it, ``expected``, ``found``."""
+    journey = sources.journeys_of_ledger(known=False, whole=True)
+    spent = extract("epoch", journey.c.won_at - journey.c.started_at)
+    named = {
+        **{name: journey.c[name] for name in ("channel", "campaign", "entry_stage")},
+        "currency": case((journey.c.amount.is_not(None), journey.c.currency)),
+        "days": cast(func.floor(spent / 86_400), Integer),
+    }
+    sums = [
+        cast(func.count(), BigInteger).label("count"),
+        func.sum(func.coalesce(journey.c.amount, 0)).label("amount"),
+        cast(func.sum(func.floor(spent)), BigInteger).label("seconds"),
+    ]
+    along = [
+        select(
+            literal(axis, SmallInteger).label("axis"),
+            _quarter(at),
+            *(held.label(name) for name, held in named.items()),
+            *sums,
+        )
+        .where(journey.c.won_at.is_not(None))
+        .group_by(_quarter(at), *named.values())
+        for axis, at in ((STARTED, journey.c.started_at), (WON, journey.c.won_at))
+    ]
+    recounted = union_all(*along).cte("recounted")
+
+    def counted(rows: FromClause) -> FromClause:
+        told = [
+            select(*rows.c, literal(what, String).label("what"), cast(rows.c[what], Numeric).label("n"))
+            for what in ("count", "amount", "seconds")
+        ]
+        return union_all(*told).subquery()
+
+    names = ("axis", *named, "what")
+    return await _rows(connection, _differences(counted, recounted, (win_rollup, win_deltas), names, exact=Numeric))
+
+
 async def wrong_standings(connection: AsyncConnection) -> list[dict[str, Any]]:
     """Return the stages in which not as many leads stand as came into them and did not leave: ``stage, expected, found``."""
     flows = union_all(
@@ -150,7 +191,11 @@ async def cohort_cells(connection: AsyncConnection) -> list[tuple[int, int]]:
 
 
 def _differences(
-    counted: Callable[[FromClause], FromClause], recounted: FromClause, kept: tuple[Table, Table], names: Sequence[str]
+    counted: Callable[[FromClause], FromClause],
+    recounted: FromClause,
+    kept: tuple[Table, Table],
+    names: Sequence[str],
+    exact: type[BigInteger | Numeric[Any]] = BigInteger,
 ) -> Select[Any]:
     """Return where the recount differs from rollup and deltas together, at any grain; ``counted`` gives each of them its column ``n``."""
     expected, rollup, deltas = counted(recounted), *map(counted, kept)
@@ -160,16 +205,18 @@ def _differences(
         named["campaign"] = case((_grains.c.whole, None), else_=rows.c.campaign).label("campaign")
         return [_grains.c.grain, _coarse(rows.c.bucket), *named.values()]
 
-    wanted = select(*at_all_grains(expected), expected.c.n.label("expected"), _none("found")).select_from(
+    wanted = select(*at_all_grains(expected), expected.c.n.label("expected"), _none("found", exact)).select_from(
         expected.join(_grains, literal(True))
     )
-    folded = select(rollup.c.grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected"), rollup.c.n)
-    unfolded = select(*at_all_grains(deltas), _none("expected"), deltas.c.n).select_from(
+    folded = select(
+        rollup.c.grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected", exact), rollup.c.n
+    )
+    unfolded = select(*at_all_grains(deltas), _none("expected", exact), deltas.c.n).select_from(
         deltas.join(_grains, literal(True))
     )
     both = union_all(wanted, folded, unfolded).subquery("both")
     keys = [both.c.grain, both.c.bucket, *(both.c[name] for name in names)]
-    total, found = _sum(both.c.expected), _sum(both.c.found)
+    total, found = cast(func.sum(both.c.expected), exact), cast(func.sum(both.c.found), exact)
     return (
         select(*keys, total.label("expected"), found.label("found")).group_by(*keys).having(total != found).limit(MOST)
     )
@@ -185,8 +232,8 @@ def _coarse(bucket: ColumnElement[Any]) -> ColumnElement[Any]:
     return case((_grains.c.grain == 0, bucket), else_=func.date_trunc(_grains.c.unit, bucket, "UTC")).label("bucket")
 
 
-def _none(name: str) -> ColumnElement[int]:
-    return literal(0, BigInteger).label(name)
+def _none(name: str, exact: type[BigInteger | Numeric[Any]] = BigInteger) -> ColumnElement[Any]:
+    return literal(0, exact).label(name)
 
 
 def _sum(counted: ColumnElement[int]) -> ColumnElement[int]:
