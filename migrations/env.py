@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
+import service.intake.imports.tables
 import service.intake.tables
 import service.leads.attributes.tables
 import service.leads.duplicates.tables
@@ -17,6 +18,7 @@ import service.leads.merging.tables
 import service.leads.privacy.tables
 import service.leads.tables
 import service.outbound.tables
+import service.stats.spending.tables
 import service.stats.tables  # noqa: F401  (importing a room's tables registers them)
 from service.core.tables import metadata
 from service.settings import load_settings

@@ -21,8 +21,11 @@ from service.core.telemetry import Telemetry
 from service.core.worker import Task, Worker
 from service.intake import routes as intake
 from service.intake.erase import erase_deliveries
+from service.intake.export import export_deliveries
 from service.intake.fetching import fetch_leads
 from service.intake.figures import Gauges
+from service.intake.imports import routes as imports
+from service.intake.imports.processes import Importers
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
 from service.intake.shortcut import Deliveries, with_shortcut
@@ -32,12 +35,12 @@ from service.leads import lifecycle_routes as lifecycle
 from service.leads import reading_routes as reading
 from service.leads import routes as leads
 from service.leads.attributes import routes as attributes
-from service.leads.exports import routes as exports
-from service.leads.exports import routes as exports
 from service.leads.duplicates import routes as duplicates
 from service.leads.duplicates.finding import Finder
 from service.leads.duplicates.settling import settle_next
+from service.leads.exports import routes as exports
 from service.leads.merging import routes as merging
+from service.leads.privacy import person_routes as people
 from service.leads.privacy import routes as privacy
 from service.leads.privacy import suppression_routes as suppressions
 from service.lifecycle.errors import LifecycleError
@@ -45,6 +48,7 @@ from service.outbound import routes as outbound
 from service.settings import Settings
 from service.stats import routes as stats
 from service.stats.fold import FULL_BATCH, fold
+from service.stats.spending import routes as spending
 
 _DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
 ledger that remembers everything with both its times, and statistics that are exact, explained and instant."""
@@ -57,11 +61,11 @@ _TAGS: Final = {
     "lifecycle": "The state machine as data, and the reasons of churn.",
     "attributes": "What else you want to know of leads, with types.",
     "exports": "Everything in one file: NDJSON, CSV or Parquet.",
-    "exports": "Everything in one file: NDJSON, CSV or Parquet.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",
     "events": "The change feed: every change once, in order.",
     "channels": "Where leads come from: addresses, secrets, mappings.",
     "deliveries": "What came in, what became of it, and once more.",
+    "imports": "Whole files: leads, their history, what they did, what it cost.",
     "intake": "The addresses vendors send to; each channel's own scheme guards its own.",
     "operations": "For those who are called at night.",
 }
@@ -71,14 +75,17 @@ _ROUTERS: Final = (
     duplicates.router,
     merging.router,
     privacy.router,
+    people.router,
     suppressions.router,
     lifecycle.router,
     attributes.router,
     exports.router,
-    exports.router,
     intake.router,
     outbound.router,
     stats.router,
+    spending.router,
+    imports.uploads,
+    imports.router,
     health.router,
 )
 
@@ -109,6 +116,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.erasers = (erase_deliveries,)
+    app.state.exporters = (export_deliveries,)
     reception = app.state.reception = Reception(app.state.engine, settings)
     app.state.gauges = (Gauges(app.state.engine).refresh,)
     app.add_middleware(BodyLimit, settings=settings)
@@ -125,14 +133,17 @@ async def run_worker(settings: Settings) -> None:
     """Run a worker until SIGTERM: process deliveries, fetch what they name, fold statistics, forget old idempotent answers."""
     logs.set_up(settings)
     engine = create_engine(_address(settings), pool_size=settings.database_pool)
+    importers = Importers(engine, count=settings.import_processes, database_url=settings.database_url)
     try:
-        await Worker(engine, settings, tasks(engine)).run()
+        await Worker(engine, settings, tasks(engine, importers)).run()
     finally:
+        await importers.stop()
         await engine.dispose()
 
 
-def tasks(engine: AsyncEngine) -> list[Task]:
+def tasks(engine: AsyncEngine, importers: Importers | None = None) -> list[Task]:
     """Return what a worker does, and how often when there is nothing to do."""
+    importing = importers or Importers(engine)
 
     async def fold_statistics() -> int:
         async with transaction(engine) as connection:
@@ -155,6 +166,7 @@ def tasks(engine: AsyncEngine) -> list[Task]:
         Task("fetch_leads", lambda: fetch_leads(engine), every=1.0, lanes=2),
         Task("find_duplicates", Finder(engine).run, every=0.5),
         Task("merge_duplicates", lambda: settle_next(engine), every=0.5),
+        Task("import_files", importing.run, every=0.5),
         Task("fold_statistics", fold_statistics, every=1.0),
         Task("forget_answers", forget_answers, every=60.0),
         Task("report_silence", report_silence, every=300.0),

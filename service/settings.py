@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         1 << 20
     )
     max_batch_bytes: Annotated[int, Field(ge=1024, le=1 << 30, description="Largest body of a batch")] = 16 << 20
+    max_import_bytes: Annotated[int, Field(ge=1024, le=1 << 40, description="Largest file of an import")] = 1 << 30
+    import_processes: Annotated[
+        int,
+        Field(ge=0, le=64, description="Processes a worker starts while there is an import; 0 lets the worker do it itself"),
+    ] = 2
     rate_limit: Annotated[
         int, Field(ge=0, description="Requests per minute and key, per API process; 0 switches the limit off")
     ] = 60_000

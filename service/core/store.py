@@ -109,3 +109,11 @@ async def beat(connection: AsyncConnection, *, worker_id: UUID, started_at: date
 async def forget_beat(connection: AsyncConnection, worker_id: UUID) -> None:
     """Forget a worker that has stopped."""
     await connection.execute(delete(heartbeats).where(heartbeats.c.worker_id == worker_id))
+
+
+_BE_PATIENT = text("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
+async def be_patient(connection: AsyncConnection) -> None:
+    """Let the transaction wait for what it waits for outside the database, as long as that takes."""
+    await connection.execute(_BE_PATIENT)

@@ -74,22 +74,27 @@ def identities_told(person: Mapping[str, Any], default_region: str | None = None
 def _note_one(book: Book, happening: Happening, entry: Entry | None, words: Words) -> UUID | None:
     if entry is None or entry.row["erased_at"] is not None or entry.row["merged_into"] is not None:
         return None
-    at = _when(happening, book)
     if happening.purpose is not None:
         _note_consent(book, entry, happening, words)
     else:
-        activity = book.add_activity(
-            entry,
-            {
-                "kind": happening.kind,
-                "channel": happening.channel,
-                "data": dict(happening.data),
-                "delivery_id": happening.delivery_id,
-                "occurred_at": at,
-            },
-        )
-        book.announce(entry, "lead.updated", {"changed": ["activities"], "activity": activity}, at=at)
+        note_activity(book, entry, happening)
     return entry.id
+
+
+def note_activity(book: Book, entry: Entry, happening: Happening) -> None:
+    """Write down what a lead did; a time that has not come yet is now."""
+    at = _when(happening, book)
+    activity = book.add_activity(
+        entry,
+        {
+            "kind": happening.kind,
+            "channel": happening.channel,
+            "data": dict(happening.data),
+            "delivery_id": happening.delivery_id,
+            "occurred_at": at,
+        },
+    )
+    book.announce(entry, "lead.updated", {"changed": ["activities"], "activity": activity}, at=at)
 
 
 def _note_consent(book: Book, entry: Entry, happening: Happening, words: Words) -> None:

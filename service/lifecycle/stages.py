@@ -21,7 +21,7 @@ class Stage(StrEnum):
 FUNNEL: Final = (Stage.ACQUIRED, Stage.CLEANED, Stage.NURTURED, Stage.OPPORTUNITY, Stage.WON)
 """Funnel order. The first rung is the entry: a reactivated lead stands on it as well."""
 
-_RANK: Final[dict[str, int]] = {stage: rank for rank, stage in enumerate(FUNNEL)} | {Stage.REACTIVATED: 0}
+_RANK: Final[dict[str, int]] = {**{stage: rank for rank, stage in enumerate(FUNNEL)}, Stage.REACTIVATED: 0}
 
 
 def funnel_rank(stage: str) -> int:

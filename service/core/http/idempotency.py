@@ -88,11 +88,22 @@ def key_of(request: Request) -> str | None:
 
 
 async def once(
-    request: Request, unit: Unit, key_id: UUID, key: str, answer: Callable[[], Awaitable[Response]]
+    request: Request,
+    unit: Unit,
+    key_id: UUID,
+    key: str,
+    answer: Callable[[], Awaitable[Response]],
+    *,
+    streams: bool = False,
 ) -> Response:
-    """Return the answer kept for the key, or let ``answer`` happen and keep what it answers; the caller commits."""
-    claim = _Claim(key_id, key, await _fingerprint(request), clock.now())
+    """Return the answer kept for the key, or let ``answer`` happen and keep what it answers; the caller commits.
+
+    Of a body that ``streams`` only the length counts, and the database is to be patient while it comes in.
+    """
+    claim = _Claim(key_id, key, await _fingerprint(request, whole=not streams), clock.now())
     connection = await unit.connection()
+    if streams:
+        await store.be_patient(connection)
     if (kept := await _claimed(connection, claim)) is not None:
         return kept
     savepoint = await connection.begin_nested()
@@ -161,8 +172,9 @@ def _is_answer(error: Exception) -> bool:
     return 400 <= status < 500 and status not in _NOT_KEPT
 
 
-async def _fingerprint(request: Request) -> bytes:
+async def _fingerprint(request: Request, *, whole: bool) -> bytes:
     scope = request.scope
+    body = await request.body() if whole else request.headers.get("content-length", "").encode()
     target = scope.get("raw_path") or scope["path"].encode()
-    parts = (scope["method"].encode(), target, scope["query_string"], await request.body())
+    parts = (scope["method"].encode(), target, scope["query_string"], body)
     return hashlib.sha256(b"\0".join(parts)).digest()

@@ -13,8 +13,9 @@ from service.core.http.problems import render
 from service.settings import Settings
 
 _MOST_HEADER_BYTES: Final = 64 << 10
-# Addresses whose bodies hold many things at once.
-_BATCHES: Final = ("/batch", "/imports")
+# Addresses whose bodies hold many things at once, and those whose bodies are files that stream in.
+_BATCHES: Final = "/batch"
+_FILES: Final = ("/v1/imports", "/v1/imports/suggest")
 
 
 class BodyLimit:
@@ -30,12 +31,14 @@ class BodyLimit:
         self._told = told
         self._usual = settings.max_body_bytes
         self._batch = settings.max_batch_bytes
+        self._file = settings.max_import_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._batch if scope["path"].endswith(_BATCHES) else self._usual
+        path = scope["path"]
+        limit = self._batch if path.endswith(_BATCHES) else self._file if path in _FILES else self._usual
         size, length, streamed = 0, b"", False
         for name, value in scope["headers"]:
             size += len(name) + len(value)

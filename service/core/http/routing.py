@@ -7,7 +7,7 @@ the route's dependencies and run it; render its answer; commit; send. An error a
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import APIRouter, FastAPI, Request, params
 from fastapi.routing import APIRoute
@@ -25,6 +25,9 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 class ServiceRoute(APIRoute):
     """A route whose request is one transaction: ``APIRouter(route_class=ServiceRoute)``."""
+
+    streams: ClassVar[bool] = False
+    """Whether the body streams in and is never held whole."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         responses = {"default": openapi.PROBLEM, **(options.pop("responses", None) or {})}
@@ -58,7 +61,9 @@ class ServiceRoute(APIRoute):
                 if caller is None or key is None:
                     response = await answer(request)
                 else:
-                    response = await idempotency.once(request, unit, caller.key_id, key, lambda: answer(request))
+                    response = await idempotency.once(
+                        request, unit, caller.key_id, key, lambda: answer(request), streams=self.streams
+                    )
                 await unit.commit()
             except BaseException:
                 await unit.rollback()
@@ -66,6 +71,12 @@ class ServiceRoute(APIRoute):
             return negotiate(request, response, rows) if gets else response
 
         return handle
+
+
+class StreamingRoute(ServiceRoute):
+    """A route whose body is a file: it streams in, and is not part of what an ``Idempotency-Key`` stands for; its length is."""
+
+    streams = True
 
 
 def mount(app: FastAPI, *routers: APIRouter) -> None:

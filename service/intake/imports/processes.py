@@ -1,0 +1,90 @@
+"""Processes of their own for imports: a file keeps a core busy, and webhooks must not wait for it.
+
+The worker starts them when there is something to do, and they end when there is nothing left. They need nothing from it: `lanes` says how
+they share an import. A child ends with its worker, however that dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.core import outage
+from service.core.database import transaction
+from service.intake.imports import lanes, store
+
+_log = structlog.get_logger(__name__)
+
+_IDLE_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.1
+_AWAY_SECONDS: Final = 1.0
+
+
+class Importers:
+    """Sees to it that imports are worked on: by ``count`` processes, or by the caller itself if that is 0."""
+
+    def __init__(self, engine: AsyncEngine, *, count: int = 0, database_url: str | None = None) -> None:
+        self._engine = engine
+        self._count = count
+        self._environment = os.environ | ({"LEADS_DATABASE_URL": database_url} if database_url else {})
+        self._children: list[asyncio.subprocess.Process] = []
+        self._pipe: tuple[int, int] | None = None
+
+    async def run(self) -> int:
+        """Do a piece of work, or see to it that others do."""
+        if not self._count:
+            return await lanes.work(self._engine)
+        self._children = [child for child in self._children if child.returncode is None]
+        if len(self._children) < self._count:
+            async with transaction(self._engine) as connection:
+                waiting = await store.is_waiting(connection)
+            if waiting:
+                await self._start()
+        return 0
+
+    async def _start(self) -> None:
+        # Children watch the reading end: it closes with this process, however it dies.
+        self._pipe = self._pipe or os.pipe()
+        command = (sys.executable, "-m", "service.cli", "importer", "--supervisor", str(self._pipe[0]))
+        while len(self._children) < self._count:
+            child = await asyncio.create_subprocess_exec(*command, env=self._environment, pass_fds=(self._pipe[0],))
+            self._children.append(child)
+            _log.info("importer_started", pid=child.pid)
+
+    async def stop(self) -> None:
+        """Let the processes finish the piece they have in hand, and wait for them."""
+        for child in self._children:
+            with suppress(ProcessLookupError):
+                child.terminate()
+        await asyncio.gather(*(child.wait() for child in self._children))
+        for end in self._pipe or ():
+            os.close(end)
+        self._pipe = None
+
+
+async def work_until_idle(engine: AsyncEngine, stopping: Callable[[], bool]) -> None:
+    """Work on imports until there is nothing to do for a while, or it is time to stop."""
+    # What there is now stays; what a piece makes is given back by counting references, and what is left is looked for between pieces.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    idle = 0.0
+    while idle < _IDLE_SECONDS and not stopping():
+        try:
+            done = await lanes.work(engine)
+            pause = 0.0 if done else _PAUSE_SECONDS
+        except Exception as error:  # noqa: BLE001 - as in the worker: a fault must not end the others' work
+            if outage.retry_after(error) is None:
+                _log.exception("import_failed", error=type(getattr(error, "orig", None) or error).__name__)
+            pause = _AWAY_SECONDS
+        gc.collect()
+        idle = idle + pause if pause else 0.0
+        await asyncio.sleep(pause)
