@@ -66,6 +66,7 @@ class ChannelConfig:
     """What the operator set for one channel; ``secrets`` has the current one first, then the previous one while a rotation lasts.
 
     ``settings`` is an instance of the adapter's own ``Settings``; ``mapping`` is {field: JMESPath}; ``defaults`` {field: value}.
+    ``honeypots`` are names of form fields that only a program fills in: what is in them is no e-mail, whatever they are called.
     """
 
     key: str
@@ -74,6 +75,7 @@ class ChannelConfig:
     settings: Any
     mapping: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    honeypots: frozenset[str] = frozenset()
 
 
 class Reply(NamedTuple):

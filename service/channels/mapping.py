@@ -80,7 +80,7 @@ def fields_of(
     """
     found: dict[str, Any] = {}
     leftovers: dict[str, Any] = {}
-    _spelled(document, found, leftovers)
+    _spelled(document, found, leftovers, channel.honeypots)
     for field, expression in channel.mapping.items():
         found[field] = (_mapped(expression, document if source is None else source), -1)
     fields = _typed({field: value for field, (value, _) in found.items()}, leftovers, at)
@@ -99,12 +99,14 @@ def _mapped(expression: str, document: Mapping[str, Any]) -> Any:
     return search(expression, document["data"]) if value is None and isinstance(document.get("data"), dict) else value
 
 
-def _spelled(document: Mapping[str, Any], found: dict[str, Any], leftovers: dict[str, Any]) -> None:
-    """Collect each field under its best spelling; what has no meaning is left over."""
+def _spelled(
+    document: Mapping[str, Any], found: dict[str, Any], leftovers: dict[str, Any], traps: frozenset[str]
+) -> None:
+    """Collect each field under its best spelling; what has no meaning is left over, and what is a trap."""
     inner: list[Mapping[str, Any]] = []
     for name, raw in document.items():
         value = raw["value"] if isinstance(raw, dict) and "value" in raw else raw
-        meaning = field_of(name)
+        meaning = None if name in traps else field_of(name)
         if meaning is None:
             if is_container(name, value):
                 inner.append(value)
@@ -113,7 +115,7 @@ def _spelled(document: Mapping[str, Any], found: dict[str, Any], leftovers: dict
         elif meaning[0] not in found or meaning[1] < found[meaning[0]][1]:
             found[meaning[0]] = (value, meaning[1])
     for deeper in inner:
-        _spelled(deeper, found, leftovers)
+        _spelled(deeper, found, leftovers, traps)
 
 
 def _typed(found: dict[str, Any], leftovers: dict[str, Any], at: datetime) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,6 +12,7 @@ from service.cleaning.email import EMAIL_LIMIT, clean_email
 from service.cleaning.names import clean_name
 from service.cleaning.phone import PHONE_LIMIT, clean_phone
 from service.cleaning.regions import clean_region
+from service.cleaning.rules import DEFAULT_RULES
 from service.cleaning.submission import Cleaned, Fault, Submission, Unusable
 from service.cleaning.texts import TEXT_LIMIT, one_line, storable
 from service.cleaning.utm import clean_utm
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from service.cleaning.rules import Rules
+
 _Value = TypeVar("_Value")
 
 _FIRST_YEAR: Final = 1900
 _TAG_LIMIT: Final = 100
 _NAME_LIMIT: Final = 250
+_RAW_LIMIT: Final = 1000
 _PLAIN: Final = (
     "job_title",
     "company_name",
@@ -36,18 +40,6 @@ _PLAIN: Final = (
     "referred_by",
     "owner",
 )
-_KEPT_RAW: Final = (
-    "email",
-    "phone",
-    "full_name",
-    "first_name",
-    "last_name",
-    "country",
-    "region",
-    "company_domain",
-    *_PLAIN,
-)
-_RAW_LIMIT: Final = 1000
 # Where a field stands in the body of POST /v1/leads, and the reason it gives the verdict.
 _FIELDS: Final = {
     "email": ("/email", "email_invalid"),
@@ -68,7 +60,7 @@ class _Findings:
 
     def keep(self, name: str, given: Any, made: Any) -> None:
         """Remember what was given for a field if something else was made of it; of blanks there is nothing to remember."""
-        if given == made or (made is None and isinstance(given, str) and not given.strip()):
+        if given == made or given is None or (made is None and isinstance(given, str) and not given.strip()):
             return
         told = storable(given)
         self.raw[name] = told[:_RAW_LIMIT] if isinstance(told, str) else told
@@ -79,70 +71,89 @@ class _Findings:
             self.reasons.append(reason)
 
 
-def normalise(submission: Submission, default_region: str | None = None) -> Cleaned:
-    """Return the submission in the service's notation, with a verdict and the faults of what was given but cannot be used.
+def normalise(submission: Submission, default_region: str | None = None, rules: Rules = DEFAULT_RULES) -> Cleaned:
+    """Return the submission in the service's notation, with a verdict by the rules and the faults of what was given but cannot be used.
 
     A phone number in national notation is read as one of the submission's country, then of ``default_region`` (alpha-2).
     Never raises; what was normalised before comes out unchanged.
     """
     found = _Findings()
-    country = _checked(found, "country", one_line(submission.country), clean_country)
-    region = one_line(submission.region)
-    if region is not None:
-        region, country = clean_region(region, country)
-    email = _checked(found, "email", one_line(submission.email, EMAIL_LIMIT + 1), clean_email)
-    phone = _phone(found, submission.phone, tuple(region for region in (country, default_region) if region))
-    domain = _checked(found, "company_domain", one_line(submission.company_domain), company_domain)
-    name = clean_name(
-        one_line(submission.full_name),
-        one_line(submission.first_name, _NAME_LIMIT),
-        one_line(submission.last_name, _NAME_LIMIT),
-    )
-    external_ids = _external_ids(found, submission.external_ids)
-    plain = {name: one_line(getattr(submission, name)) for name in _PLAIN}
-    cleaned = Submission(
-        email=email,
-        phone=phone,
-        full_name=name.full,
-        first_name=name.first,
-        last_name=name.last,
-        company_domain=domain or (mail_domain(email.rpartition("@")[2]).company if email else None),
-        country=country,
-        region=region,
-        utm=_utm(found, submission.utm),
-        external_ids=external_ids,
-        consent=storable(submission.consent),
-        tags=_tags(submission.tags),
-        attributes=storable(submission.attributes) | found.notes,
-        **plain,
+    fields = _plain_fields(found, submission) | _place(found, submission)
+    regions = tuple(region for region in (fields["country"], default_region) if region)
+    fields["email"] = email = _checked(found, "email", submission.email, clean_email, EMAIL_LIMIT + 1)
+    fields["phone"] = _phone(found, submission.phone, regions)
+    domain = _checked(found, "company_domain", submission.company_domain, company_domain)
+    found.keep("email", submission.email, email)
+    found.keep("company_domain", submission.company_domain, domain)
+    if domain is None and email is not None:
+        domain = mail_domain(email.rpartition("@")[2]).company
+    fields["company_domain"] = domain
+    fields |= _name(found, submission)
+    attributes = storable(submission.attributes) if submission.attributes else {}
+    cleaned = replace(
+        submission,
+        **fields,
+        utm=_utm(found, submission.utm) if submission.utm else {},
+        external_ids=_external_ids(found, submission.external_ids) if submission.external_ids else {},
+        consent=storable(submission.consent) if submission.consent else {},
+        tags=_tags(submission.tags) if submission.tags else (),
+        attributes=attributes | found.notes if found.notes else attributes,
         occurred_at=_aware(submission.occurred_at),
-        test=submission.test,
-        delivery_id=submission.delivery_id,
-        auto_clean=submission.auto_clean,
-        revises=submission.revises,
-        overwrites=submission.overwrites,
     )
-    verdict, reasons = judge(cleaned, found.reasons, faulty=bool(found.faults))
-    for kept in _KEPT_RAW:
-        given = getattr(submission, kept)
-        if given is not None:
-            found.keep(kept, given, domain if kept == "company_domain" else getattr(cleaned, kept))
+    verdict, reasons = judge(cleaned, found.reasons, rules)
     return Cleaned(cleaned, verdict, reasons, tuple(found.faults), found.raw)
 
 
-def _checked(found: _Findings, name: str, raw: str | None, clean: Callable[[str], _Value]) -> _Value | None:
-    if raw is None:
+def _plain_fields(found: _Findings, submission: Submission) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name in _PLAIN:
+        given = getattr(submission, name)
+        if given is not None:
+            fields[name] = line = one_line(given)
+            if line != given:
+                found.keep(name, given, line)
+    return fields
+
+
+def _place(found: _Findings, submission: Submission) -> dict[str, str | None]:
+    country = _checked(found, "country", submission.country, clean_country)
+    found.keep("country", submission.country, country)
+    region = one_line(submission.region)
+    if region is not None:
+        region, country = clean_region(region, country)
+        found.keep("region", submission.region, region)
+    return {"country": country, "region": region}
+
+
+def _name(found: _Findings, submission: Submission) -> dict[str, str | None]:
+    full, first, last = submission.full_name, submission.first_name, submission.last_name
+    if full is None and first is None and last is None:
+        return {}
+    name = clean_name(one_line(full), one_line(first, _NAME_LIMIT), one_line(last, _NAME_LIMIT))
+    found.keep("full_name", full, name.full)
+    found.keep("first_name", first, name.first)
+    found.keep("last_name", last, name.last)
+    return {"full_name": name.full, "first_name": name.first, "last_name": name.last}
+
+
+def _checked(
+    found: _Findings, name: str, given: str | None, clean: Callable[[str], _Value], limit: int = TEXT_LIMIT
+) -> _Value | None:
+    line = one_line(given, limit)
+    if line is None:
         return None
     try:
-        return clean(raw)
+        return clean(line)
     except Unusable as why:
-        pointer, reason = _FIELDS[name]
-        found.report(pointer, str(why), reason)
+        found.report(_FIELDS[name][0], str(why), _FIELDS[name][1])
         return None
 
 
-def _phone(found: _Findings, value: str | None, regions: tuple[str, ...]) -> str | None:
-    phone = _checked(found, "phone", one_line(value, PHONE_LIMIT + 1), lambda raw: clean_phone(raw, regions))
+def _phone(found: _Findings, given: str | None, regions: tuple[str, ...]) -> str | None:
+    if given is None:
+        return None
+    phone = _checked(found, "phone", given, lambda line: clean_phone(line, regions), PHONE_LIMIT + 1)
+    found.keep("phone", given, phone and phone.number)
     if phone is None:
         return None
     if not phone.assigned:

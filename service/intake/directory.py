@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.channels.contract import Adapter, ChannelConfig
 from service.channels.registry import ADAPTERS
+from service.cleaning.rules import DEFAULT_RULES, Rules, rules_of
 from service.core import clock
 from service.core.errors import NotFound
 from service.core.http.unit import connect
@@ -38,6 +39,7 @@ class Channel:
     config: ChannelConfig
     adapter: Adapter
     policy: Mapping[str, Any]
+    rules: Rules = DEFAULT_RULES
     loaded_at: float = 0.0
 
 
@@ -47,6 +49,7 @@ def channel_of(row: Mapping[str, Any], *, now: datetime, loaded_at: float = 0.0)
     known = [row["secret"]]
     if row["previous_secret_until"] is not None and row["previous_secret_until"] > now:
         known.append(row["previous_secret"])
+    rules = rules_of(row["policy"].get("cleaning", {}))
     config = ChannelConfig(
         key=row["key"],
         vendor=row["vendor"],
@@ -54,8 +57,9 @@ def channel_of(row: Mapping[str, Any], *, now: datetime, loaded_at: float = 0.0)
         settings=adapter.Settings.model_validate(row["settings"]),
         mapping=row["mapping"],
         defaults=row["defaults"],
+        honeypots=rules.honeypots,
     )
-    return Channel(config, adapter, row["policy"], loaded_at)
+    return Channel(config, adapter, row["policy"], rules, loaded_at)
 
 
 class Directory:

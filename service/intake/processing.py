@@ -188,7 +188,7 @@ def _clean(submitted: Submitted, delivery_id: UUID, channel: Channel) -> Cleaned
         revises=channel.config.vendor if submitted.revises else None,
         on_match=channel.policy.get("on_match", "attach"),
     )
-    return normalise(submission, channel.policy.get("default_region"))
+    return normalise(submission, channel.policy.get("default_region"), channel.rules)
 
 
 async def _recognise(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from service.cleaning import normalise
+from service.cleaning.rules import DEFAULT_RULES, REASONS, TOLD_LATER
 from service.cleaning.submission import Cleaned, Submission
+from service.cleaning.verdict import verdict_of
 from service.core.errors import Invalid
 from service.leads import identity_store
 from service.leads.book import Book, Entry
@@ -23,6 +25,9 @@ Patch = Mapping[str, Any]
 
 _NESTED = ("external_ids", "attributes", "consent", "raw")
 _CONTACT = ("email", "phone", "country")
+_OF_THE_MAILBOX = frozenset({"blocked_domain", "no_mail_server"})
+# Reasons that the lead's own values show, and those of a value that was unusable and has a successor now.
+_SEEN_AGAIN = REASONS.keys() - _OF_THE_MAILBOX - TOLD_LATER - {"honeypot"}
 
 
 def flatten(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +111,7 @@ async def amend(book: Book, entry: Entry, patch: Patch) -> list[str]:
         raise Invalid("/currency", "an amount needs its currency (ISO 4217)")
     await identity_store.release_identities(book.connection, entry.id, _gone(before, after))
     if any(name in changed for name in _CONTACT):
-        changed += _judge_again(row)
+        changed += _judge_again(row, is_other_mailbox="email" in changed)
         entry.life.verdict = row["verdict"]
     if (row["suppressed"] or entry.id in book.held) and await hold_again(book, [entry]):
         changed.append("can_contact")
@@ -154,7 +159,8 @@ def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str
     return merged
 
 
-def _judge_again(row: dict[str, Any]) -> list[str]:
+def _judge_again(row: dict[str, Any], *, is_other_mailbox: bool) -> list[str]:
+    """Judge a lead anew by what is known of it now; what only the submission or the channel's rules could tell goes on to count."""
     cleaned = normalise(
         Submission(
             email=row["email"],
@@ -164,7 +170,15 @@ def _judge_again(row: dict[str, Any]) -> list[str]:
             test=row["test"],
         )
     )
-    judged = {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
+    told = [reason for reason in row["verdict_reasons"] if reason not in _SEEN_AGAIN]
+    if is_other_mailbox:
+        told = [reason for reason in told if reason not in _OF_THE_MAILBOX]
+    reasons = [*cleaned.reasons, *told]
+    verdict = verdict_of(reasons, DEFAULT_RULES, has_email=row["email"] is not None)
+    if set(reasons) == set(row["verdict_reasons"]):
+        # The channel's own rules may have led to another verdict than the default ones.
+        verdict, reasons = row["verdict"], row["verdict_reasons"]
+    judged = {"verdict": verdict, "verdict_reasons": reasons}
     changed = [name for name, value in judged.items() if row[name] != value]
     row |= judged
     return changed

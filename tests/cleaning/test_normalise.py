@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from service.cleaning import Fault, Submission, normalise
 from service.cleaning.country import clean_country
 from service.cleaning.domains import company_domain
+from service.cleaning.rules import REASONS
 from service.cleaning.submission import Unusable
 from service.cleaning.texts import one_line
-from service.cleaning.verdict import REASONS
 
 ANNA = Submission(
     email=" Anna@Firma.DE",
