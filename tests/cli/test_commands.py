@@ -27,7 +27,7 @@ def leads(database_url: str, tmp_path: Path):
 
 def test_help_names_every_command(leads) -> None:
     shown = leads("--help").stdout
-    for command in ("serve", "worker", "db", "keys", "channels", "verify", "stats", "demo", "openapi"):
+    for command in ("serve", "worker", "db", "keys", "channels", "verify", "stats", "demo", "export", "openapi"):
         assert f"\n  {command} " in shown
 
 
