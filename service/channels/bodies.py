@@ -22,7 +22,7 @@ def json_document(request: Request) -> Any:
 def parsed_json(text: str | bytes) -> Any:
     """Return JSON from anywhere, as strictly: a body, a text inside one, a vendor's answer."""
     try:
-        found = from_json(text, allow_inf_nan=False)
+        found = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         raise Refusal("malformed_body", "The body is not valid JSON in UTF-8.") from None
     # No escape, no NUL: the walk is for the few bodies that contain the six characters.

@@ -145,7 +145,7 @@ def redact(request: Request, _channel: ChannelConfig) -> Stored:
         body, sessions = _SESSION.subn(_REDACTED_SESSION, request.body)
         # Every mention is in a session that was found, or says that there is none.
         if body.count(b"SessionId") == 2 * sessions + len(_NO_SESSION.findall(body)):
-            return stored._replace(body=body)
+            return Stored(stored.headers, stored.query, body)
     session = _message(request).find(f"{_OUTBOUND}SessionId")
     if session is None or not "".join(session.itertext()).strip():
         return stored

@@ -119,9 +119,10 @@ def redact(request: Request, _channel: ChannelConfig) -> Stored:
         return stored
     if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return stored._replace(body=redacted_pairs(request.body.decode("latin-1"), _SECRET_FIELDS).encode("latin-1"))
-    return stored._replace(
-        body=redacted_json(request.body, body, _SECRET_FIELDS),
-        headers={**stored.headers, "content-type": "application/json"},
+    return Stored(
+        {**stored.headers, "content-type": "application/json"},
+        stored.query,
+        redacted_json(request.body, body, _SECRET_FIELDS),
     )
 
 

@@ -40,7 +40,7 @@ from service.channels.wechat_crypto import (
     new_token,
     token_fault,
 )
-from service.channels.wechat_messages import message_in, message_key
+from service.channels.wechat_messages import encrypted_in, message_in, message_key
 
 vendor: Final = "wechat"
 title: Final = "WeChat official account or mini program (微信公众号, 小程序)"
@@ -118,19 +118,12 @@ def verify(request: Request, channel: ChannelConfig) -> None:
     """
     query = parameters(request.query)
     if channel.settings.encoding_aes_key:
-        encrypted = _encrypted(request)
+        encrypted = encrypted_in(request.body)
         check_signature(query, channel.secrets, name="msg_signature", signed=[encrypted], now=request.received_at)
         _decrypted(encrypted, channel)
     else:
         check_signature(query, channel.secrets, name="signature", now=request.received_at)
         _message(request, channel)
-
-
-def _encrypted(request: Request) -> str:
-    encrypted = message_in(request.body).get("Encrypt")
-    if not isinstance(encrypted, str) or not encrypted.strip():
-        raise Refusal("malformed_body", "The body has no Encrypt, which safe mode asks for.")
-    return encrypted.strip()
 
 
 def _decrypted(encrypted: str, channel: ChannelConfig) -> bytes:
@@ -142,7 +135,7 @@ def _decrypted(encrypted: str, channel: ChannelConfig) -> bytes:
 def _message(request: Request, channel: ChannelConfig) -> dict[str, Any]:
     if request.parsed is None:
         safe = channel.settings.encoding_aes_key
-        request.parsed = message_in(_decrypted(_encrypted(request), channel) if safe else request.body)
+        request.parsed = message_in(_decrypted(encrypted_in(request.body), channel) if safe else request.body)
         if as_text(request.parsed.get("FromUserName"), 100) is None:
             request.parsed = None
             raise Refusal(

@@ -92,7 +92,7 @@ def _cipher(encoding_aes_key: str) -> Cipher[CBC]:
 def decrypt(encrypted: str, keys: Iterable[str], receivers: Iterable[str]) -> bytes:
     """Return the message in what one of the keys encrypted for one of the receivers; raise `Refusal` when there is none."""
     try:
-        sealed = binascii.a2b_base64(encrypted.encode(), strict_mode=True)
+        sealed = binascii.a2b_base64(encrypted, strict_mode=True)
     except (binascii.Error, ValueError):
         raise Refusal("malformed_body", "What is encrypted is not base64.") from None
     wanted = [receiver.encode() for receiver in receivers if receiver]

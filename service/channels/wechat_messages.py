@@ -20,6 +20,15 @@ _MAX_DEPTH: Final = 5
 _PLAIN_FIELD: Final = re.compile(
     r"<([A-Za-z][A-Za-z0-9_]*)>(?:<!\[CDATA\[([^<\]\x00-\x08\x0b-\x1f]*)\]\]>|([^<&>\]\x00-\x08\x0b-\x1f]*))</\1>"
 )
+# As both vendors document it; AgentID is WeCom's, before or after.
+_AGENT: Final = rb"(?:<AgentID><!\[CDATA\[\w*\]\]></AgentID>\n?)?"
+_USUAL_ENVELOPE: Final = re.compile(
+    rb"<xml>\n?(?:<ToUserName><!\[CDATA\[[\w.@-]*\]\]></ToUserName>\n?)?"
+    + _AGENT
+    + rb"<Encrypt><!\[CDATA\[([^\]]+)\]\]></Encrypt>\n?"
+    + _AGENT
+    + rb"</xml>\n?"
+)
 _NO_CHARACTERS: Final = ("\ufffe", "\uffff")
 _GAP: Final = " \t\n"
 _PARTS_OF_AN_EVENT: Final = (
@@ -45,6 +54,19 @@ def message_in(text: bytes) -> dict[str, Any]:
     if not message:
         raise Refusal("malformed_body", "The message has no fields.")
     return message
+
+
+def encrypted_in(envelope: bytes) -> str:
+    """Return what is encrypted in an envelope; raise `Refusal` when there is nothing, or when it is no envelope."""
+    usual = _USUAL_ENVELOPE.fullmatch(envelope)
+    if usual is not None and usual[1].isascii():
+        # What is not base64 in it is found when it is decoded.
+        encrypted: str = usual[1].decode()
+        return encrypted
+    text = message_in(envelope).get("Encrypt")
+    if not isinstance(text, str) or not text.strip():
+        raise Refusal("malformed_body", "The body has no Encrypt, where encrypted messages have theirs.")
+    return text.strip()
 
 
 def _plain_fields(text: bytes) -> dict[str, Any] | None:

@@ -43,7 +43,7 @@ from service.channels.wechat_crypto import (
     new_token,
     token_fault,
 )
-from service.channels.wechat_messages import message_in, message_key
+from service.channels.wechat_messages import encrypted_in, message_in, message_key
 
 vendor: Final = "wecom"
 title: Final = "WeCom (企业微信)"
@@ -126,23 +126,16 @@ def sample(address: str, settings: Any) -> str:
 
 def verify(request: Request, channel: ChannelConfig) -> None:
     """Raise `Refusal` unless what is encrypted is signed, fresh and for this company; what it says is read by the worker."""
-    encrypted = _encrypted(request)
+    encrypted = encrypted_in(request.body)
     check_signature(
         parameters(request.query), channel.secrets, name="msg_signature", signed=[encrypted], now=request.received_at
     )
     decrypt(encrypted, *_keys_and_receivers(channel))
 
 
-def _encrypted(request: Request) -> str:
-    encrypted = message_in(request.body).get("Encrypt")
-    if not isinstance(encrypted, str) or not encrypted.strip():
-        raise Refusal("malformed_body", "The body has no Encrypt.")
-    return encrypted.strip()
-
-
 def _message(request: Request, channel: ChannelConfig) -> dict[str, Any]:
     if request.parsed is None:
-        request.parsed = message_in(decrypt(_encrypted(request), *_keys_and_receivers(channel)))
+        request.parsed = message_in(decrypt(encrypted_in(request.body), *_keys_and_receivers(channel)))
     message: dict[str, Any] = request.parsed
     return message
 

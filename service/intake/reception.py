@@ -106,6 +106,8 @@ class Reception:
             return handshake
         delivery_id = new_id_text()
         headers, query, body = adapter.redact(request, config)
+        # What was made of the body would outlive the young, and be walked by the collector, while the commit is waited for.
+        request.parsed = None
         await self.committer.write(
             (
                 delivery_id,
