@@ -7,6 +7,7 @@ last. Deliveries that come after an erasure are acted upon after it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from service.leads.erase import Erased, erase_lead
 from service.leads.happenings import Happening, find, identities_told, note
 from service.leads.identities import Identity
 from service.leads.operations import Writer
+from service.leads.privacy.suppression_store import add_identities
 from service.leads.take_in import TakenIn, take_into
 
 _ACTOR: Final = "intake"
@@ -120,11 +122,14 @@ async def _erase(connection: AsyncConnection, job: Job, place: Place, part: Eras
     lead_id = await find(connection, part.person, _region(job))
     if lead_id is None:
         job.record(place, _UNKNOWN)
-        return []
+        known = identities_told(part.person, _region(job))
+        await add_identities(connection, known, actor=_ACTOR, now=now)
+        return [Erased((), known, job.row["received_at"])]
     gone: list[Erased] = []
 
-    async def keep(_: AsyncConnection, erased: Erased) -> None:
-        gone.append(erased)
+    async def keep(_: AsyncConnection, erased: Erased) -> int:
+        gone.append(replace(erased, until=job.row["received_at"]))
+        return 0
 
     try:
         await erase_lead(connection, lead_id, Writer(_ACTOR, now), also=[keep])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +26,21 @@ _OWN: Final = """WITH own AS (
 _READ: Final = text(f"{_OWN} SELECT deliveries.* FROM deliveries JOIN every USING (id) ORDER BY id")
 _EMPTY: Final = text(
     f"""{_OWN} UPDATE deliveries SET body = '', headers = '{{}}', query = '', detail = NULL
-    WHERE id IN (SELECT id FROM every)"""
+    WHERE id IN (SELECT id FROM every) RETURNING id"""
+)
+_CONTENT: Final = "encode(body, 'escape') || ' ' || query || ' ' || CAST(headers AS text)"
+_MAYBE: Final = text(
+    f"""SELECT id, channel, received_at, method, headers, query, body FROM deliveries
+    WHERE (body <> '' OR query <> '' OR headers <> '{{}}') AND received_at <= :until
+        AND (CAST(:after AS uuid) IS NULL OR id > :after) AND lower({_CONTENT}) ~ :pattern
+    ORDER BY id LIMIT :limit"""
+)
+_EMPTY_THESE: Final = text(
+    """UPDATE deliveries SET body = '', headers = '{}', query = '', detail = NULL, due_at = NULL,
+        processed_at = coalesce(processed_at, :now),
+        reason = CASE WHEN status IN ('received', 'pending_fetch') THEN 'erased' ELSE reason END,
+        status = CASE WHEN status IN ('received', 'pending_fetch') THEN 'ignored' ELSE status END
+    WHERE id = ANY(CAST(:ids AS uuid[]))"""
 )
 
 
@@ -34,9 +49,21 @@ async def deliveries_of(connection: AsyncConnection, lead_ids: Collection[UUID])
     return await fetch(connection, _READ, lead_ids=sorted(lead_ids))
 
 
-async def empty_deliveries_of(connection: AsyncConnection, lead_ids: Collection[UUID]) -> None:
-    """Empty the raw deliveries that came to leads, and the repetitions of these."""
-    await connection.execute(_EMPTY, {"lead_ids": sorted(lead_ids)})
+async def empty_deliveries_of(connection: AsyncConnection, lead_ids: Collection[UUID]) -> list[UUID]:
+    """Empty the raw deliveries that came to leads, and the repetitions of these; returns which."""
+    return [row["id"] for row in await fetch(connection, _EMPTY, lead_ids=sorted(lead_ids))]
+
+
+async def maybe_mentioning(
+    connection: AsyncConnection, pattern: str, *, after: UUID | None, until: datetime, limit: int
+) -> list[dict[str, Any]]:
+    """Return deliveries whose content, in lower case, matches a POSIX pattern, by id; reads every delivery that is not empty."""
+    return await fetch(connection, _MAYBE, pattern=pattern, after=after, until=until, limit=limit)
+
+
+async def empty(connection: AsyncConnection, ids: Sequence[UUID], *, now: datetime) -> None:
+    """Empty deliveries; those that wait are ignored from now on, because there is nobody left in them."""
+    await connection.execute(_EMPTY_THESE, {"ids": list(ids), "now": now})
 
 
 _EMPTY_REPETITIONS: Final = text(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,10 +34,12 @@ class Erased:
 
     lead_ids: Collection[UUID]
     identities: Collection[Identity]
+    # What came later is of somebody who came back.
+    until: datetime | None = None
 
 
-Eraser = Callable[[AsyncConnection, Erased], Awaitable[None]]
-"""What another room does about somebody who was erased."""
+Eraser = Callable[[AsyncConnection, Erased], Awaitable[int]]
+"""What another room does about somebody who was erased; returns how much it emptied."""
 
 # What figures are grouped by stays: it says something of a company or of us, and nothing of the person.
 _OF_THE_PERSON: Final[dict[str, Any]] = {

@@ -8,6 +8,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from service.leads.answers import (
+    ActivityOut,
+    ErasureOut,
+    JourneyOut,
+    LeadOut,
+    TouchpointOut,
+    TransitionOut,
+)
 from service.leads.fields import AttributeName, Attributes, Happened, Instant, LongText, ShortText
 
 BasisCode = Literal[
@@ -130,6 +138,45 @@ class SuppressionOut(BaseModel):
     reason: Reason
     actor: str
     created_at: datetime
+
+
+class HeldOut(BaseModel):
+    """All that is held under one lead."""
+
+    lead: LeadOut
+    identities: list[dict[str, Any]]
+    transitions: Annotated[list[TransitionOut], Field(description="The ledger, with what was superseded")]
+    corrections: list[dict[str, Any]]
+    journeys: list[JourneyOut]
+    touchpoints: list[TouchpointOut]
+    activities: list[ActivityOut]
+    consents: list[ConsentOut]
+    merges: list[dict[str, Any]]
+    set_aside: Annotated[list[dict[str, Any]], Field(description="Of merged leads: what has no place in the ledger")]
+    events: Annotated[list[dict[str, Any]], Field(description="What was told of it in the change feed")]
+
+
+class PersonExportOut(HeldOut):
+    """All that is held of a person."""
+
+    exported_at: datetime
+    merged_leads: Annotated[list[HeldOut], Field(description="The leads that were merged into it, as they were")]
+    deliveries: Annotated[
+        list[dict[str, Any]],
+        Field(description="What they sent, as it came; of what others are in as well (`shared`), only that it came"),
+    ]
+
+
+class ErasureCreate(PersonNamed):
+    """Whom to erase."""
+
+
+class PersonErasedOut(BaseModel):
+    """What was erased of somebody: nothing is an answer, too."""
+
+    leads: list[ErasureOut]
+    deliveries: Annotated[int, Field(description="Raw deliveries that were emptied")]
+    erased_at: datetime
 
 
 class BasisOut(BaseModel):
