@@ -50,9 +50,10 @@ _TRANSITIONS = text("""
     FROM leads, generate_series(1, 2) AS step
 """)
 _JOURNEYS = text("""
-    INSERT INTO journeys (lead_id, number, entry_stage, channel, campaign, started_at, stage, cell, furthest_stage, outcome,
-                          cleaned_at, counted)
-    SELECT id, 1, 'acquired', channel, campaign, acquired_at, 'cleaned', 1, 'cleaned', 'open', acquired_at, true FROM leads
+    INSERT INTO journeys (lead_id, number, entry_stage, channel, campaign, started_at, stage, stage_entered_at, cell, furthest_stage,
+                          outcome, cleaned_at, counted)
+    SELECT id, 1, 'acquired', channel, campaign, acquired_at, 'cleaned', acquired_at, 1, 'cleaned', 'open', acquired_at, true
+    FROM leads
 """)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -11,21 +11,41 @@ from service.leads.attributes.definitions import Definition, Definitions, Type, 
 from service.leads.present import COMPANY
 
 Kind = Literal["leads", "transitions", "journeys"]
-Cell = Literal["text", "integer", "number", "boolean", "date", "instant", "money", "texts", "json"]
-Get = Callable[[Mapping[str, Any]], Any]
+Cell = Literal["word", "text", "integer", "number", "boolean", "date", "instant", "money", "texts", "json"]
+"""What the cells of a column are; a ``word`` is of our own making and no formula to any spreadsheet."""
+Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, what its cells are, and how one is got from a row as the API shows it.
+    """A column: its name, what its cells are, and where its values are in a row as the API shows it: a field, or a ``key`` inside one.
 
-    ``loose`` is what a format without types may show as well: an attribute's value that is not of the type its definition has now.
+    ``definition`` is that of the attribute whose values it has.
     """
 
     name: str
     cell: Cell
-    get: Get
-    loose: Get | None = None
+    field: str
+    key: str | None = None
+    definition: Definition | None = None
+
+    def values(self, rows: Rows) -> list[Any]:
+        """Return the column's values, whatever they are."""
+        if self.key is None:
+            return [row[self.field] for row in rows]
+        return [row[self.field].get(self.key) for row in rows]
+
+    def typed_values(self, rows: Rows) -> list[Any]:
+        """Return the column's values; those that are not of the attribute's type are None, or JSON where the type is text."""
+        values = self.values(rows)
+        return values if self.definition is None else [_fitting(self.definition, value) for value in values]
+
+
+def _fitting(definition: Definition, value: Any) -> Any:
+    try:
+        return value if value is None or definition.type == "choice" else exact(definition, value)
+    except Unfit:
+        return dumps(value) if definition.type == "text" else None
 
 
 _CELLS: Final[Mapping[Type, Cell]] = {
@@ -37,8 +57,8 @@ _CELLS: Final[Mapping[Type, Cell]] = {
 }
 _UTM: Final = ("source", "medium", "campaign", "term", "content")
 _LEAD: Final[Mapping[Cell, str]] = {
-    "text": "id stage furthest_stage email phone full_name first_name last_name job_title channel campaign owner currency"
-    " referred_by verdict merged_into",
+    "word": "id stage furthest_stage verdict currency merged_into",
+    "text": "email phone full_name first_name last_name job_title channel campaign owner referred_by",
     "integer": "journey version score",
     "boolean": "test",
     "instant": "stage_entered_at created_at updated_at acquired_at last_activity_at erased_at",
@@ -47,14 +67,16 @@ _LEAD: Final[Mapping[Cell, str]] = {
     "json": "utm external_ids attributes consent raw",
 }
 _TRANSITION: Final[Mapping[Cell, str]] = {
-    "text": "id lead_id event from_stage to_stage reason category note currency actor correction_id",
+    "word": "id lead_id event from_stage to_stage reason category currency correction_id",
+    "text": "note actor",
     "integer": "sequence journey",
     "instant": "occurred_at recorded_at superseded_at",
     "money": "amount",
     "texts": "skipped",
 }
 _JOURNEY: Final[Mapping[Cell, str]] = {
-    "text": "lead_id entry_stage channel campaign stage furthest_stage outcome reason currency",
+    "word": "lead_id entry_stage stage furthest_stage outcome reason currency",
+    "text": "channel campaign",
     "integer": "number",
     "instant": "started_at cleaned_at nurtured_at opportunity_at won_at churned_at",
     "money": "amount",
@@ -72,38 +94,20 @@ def columns_of(kind: Kind, definitions: Definitions, systems: Iterable[str]) -> 
         return list(_plain(_JOURNEY))
     return [
         *_plain(_LEAD),
-        *(Column(f"company.{name}", "text", _inside("company", name)) for name in COMPANY),
-        Column("can_contact.email", "boolean", _inside("can_contact", "email")),
-        Column("can_contact.phone", "boolean", _inside("can_contact", "phone")),
-        Column("can_contact.purposes", "json", _inside("can_contact", "purposes")),
-        *(Column(f"utm.{name}", "text", _inside("utm", name)) for name in _UTM),
-        *(Column(f"external_ids.{name}", "text", _inside("external_ids", name)) for name in systems),
-        *(_attribute(definition) for definition in definitions.values()),
+        *(Column(f"company.{name}", "text", "company", name) for name in COMPANY),
+        Column("can_contact.email", "boolean", "can_contact", "email"),
+        Column("can_contact.phone", "boolean", "can_contact", "phone"),
+        Column("can_contact.purposes", "json", "can_contact", "purposes"),
+        *(Column(f"utm.{name}", "text", "utm", name) for name in _UTM),
+        *(Column(f"external_ids.{name}", "text", "external_ids", name) for name in systems),
+        *(
+            Column(f"attributes.{one.key}", _CELLS[one.type], "attributes", one.key, one)
+            for one in definitions.values()
+        ),
     ]
 
 
 def _plain(cells: Mapping[Cell, str]) -> Iterator[Column]:
     for cell, names in cells.items():
         for name in names.split():
-            yield Column(name, cell, _field(name))
-
-
-def _field(name: str) -> Get:
-    return lambda row: row[name]
-
-
-def _inside(outer: str, name: str) -> Get:
-    return lambda row: row[outer].get(name)
-
-
-def _attribute(definition: Definition) -> Column:
-    key = definition.key
-
-    def typed(row: Mapping[str, Any]) -> Any:
-        value = row["attributes"].get(key)
-        try:
-            return None if value is None else value if definition.type == "choice" else exact(definition, value)
-        except Unfit:
-            return dumps(value) if definition.type == "text" else None
-
-    return Column(f"attributes.{key}", _CELLS[definition.type], typed, _inside("attributes", key))
+            yield Column(name, cell, name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal, Protocol
@@ -16,10 +16,9 @@ from typing import Any, Final, Literal, Protocol
 import orjson
 
 from service.core.http.negotiation import cell_text
-from service.leads.exports.columns import Cell, Column
+from service.leads.exports.columns import Cell, Column, Rows
 
 Format = Literal["ndjson", "csv", "parquet"]
-Rows = Sequence[Mapping[str, Any]]
 
 MEDIA: Final[Mapping[Format, str]] = {
     "ndjson": "application/x-ndjson",
@@ -72,51 +71,50 @@ class Csv:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._gets = [(column.loose or column.get, _CSV.get(column.cell)) for column in columns]
 
     def begin(self) -> bytes:
         """Return the header."""
-        return self._lines([[cell_text(column.name) for column in self._columns]])
+        return _lines([[cell_text(column.name) for column in self._columns]])
 
     def rows(self, rows: Rows) -> bytes:
         """Return a line for each row."""
-        return self._lines(
-            [
-                [
-                    "" if (value := get(row)) is None else show(value) if show else cell_text(value)
-                    for get, show in self._gets
-                ]
-                for row in rows
-            ]
-        )
+        return _lines(zip(*(self._cells(column, rows) for column in self._columns), strict=True))
 
     def end(self) -> bytes:
         """Nothing comes after the last line."""
         return b""
 
     @staticmethod
-    def _lines(lines: Sequence[Sequence[str]]) -> bytes:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\r\n").writerows(lines)
-        return text.getvalue().encode()
+    def _cells(column: Column, rows: Rows) -> list[Any]:
+        values = column.values(rows)
+        show = cell_text if column.definition is not None else _CSV.get(column.cell)
+        # What is None is written as nothing, by the module too.
+        return values if show is None else [None if value is None else show(value) for value in values]
+
+
+def _lines(lines: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(lines)
+    return text.getvalue().encode()
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode() if value else ""
+    return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
-_CSV: Final[Mapping[Cell, Any]] = {
+_CSV: Final[Mapping[Cell, Callable[[Any], str]]] = {
+    "text": cell_text,
+    "boolean": cell_text,
+    "texts": cell_text,
     "instant": lambda value: value.isoformat().replace("+00:00", "Z"),
-    "json": _json,
-    "money": str,
-    "integer": str,
+    "json": lambda value: _json(value) if value else "",
 }
-_PARQUET: Final[Mapping[Cell, Any]] = {
-    "text": str,
+_PARQUET: Final[Mapping[Cell, Callable[[Any], Any]]] = {
+    "word": str,
     "number": float,
     "date": date.fromisoformat,
     "money": Decimal,
-    "json": lambda value: orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode(),
+    "json": _json,
 }
 
 
@@ -128,6 +126,7 @@ class Parquet:
         from pyarrow import parquet
 
         kinds: Mapping[Cell, Any] = {
+            "word": pa.string(),
             "text": pa.string(),
             "integer": pa.int64(),
             "number": pa.float64(),
@@ -173,10 +172,8 @@ class Parquet:
 
     @staticmethod
     def _values(column: Column, rows: Rows) -> list[Any]:
-        make = _PARQUET.get(column.cell)
-        if make is None:
-            return [column.get(row) for row in rows]
-        return [None if (value := column.get(row)) is None else make(value) for row in rows]
+        values, make = column.typed_values(rows), _PARQUET.get(column.cell)
+        return values if make is None else [None if value is None else make(value) for value in values]
 
 
 class _Sink(io.RawIOBase):
