@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import importing
 import traffic
 import vendors
 from machinery import KEY, Load, api, call, in_database, load, new_database, worker, yardstick
@@ -232,6 +233,18 @@ def every_vendor(bench: Bench) -> list[Figure]:
     ]
 
 
+def whole_file(bench: Bench, rows: int) -> list[Figure]:
+    """A file of leads through the worker, all the way to cleaned leads with ledger and statistics."""
+    found = importing.measure(bench.server, bench.folder, rows)
+    compared = f"{found.rate:,.0f}/s to {found.like_leads:,.0f}/s (the file into bare texts: {found.plain:,.0f}/s)"
+    grown = f"{found.first_half:.0f} MiB at most in the first half"
+    return [
+        Figure(f"import of {rows:,} leads, rows per second", found.rate, 5000, True, found.note),
+        Figure("import, times a bare COPY of the leads", found.rate / found.like_leads, 1 / 15, True, compared),
+        Figure("import, resident MiB of worker and children", found.peak, 300, False, grown),
+    ]
+
+
 async def analyse(connection: AsyncConnection) -> None:
     await connection.execute(text("ANALYZE"))
 
@@ -242,7 +255,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backlog", type=int, default=20_000, help="deliveries the worker finds")
     parser.add_argument("--journeys", type=int, nargs=2, default=(100_000, 1_000_000), metavar=("SMALL", "LARGE"))
-    parser.add_argument("--only", choices=("intake", "worker", "leads", "vendors", "funnel"), nargs="*")
+    parser.add_argument("--only", choices=("intake", "worker", "leads", "vendors", "funnel", "import"), nargs="*")
+    parser.add_argument(
+        "--import-rows", type=int, default=1_000_000 if os.environ.get("BIG") else 100_000, help="BIG=1: a million"
+    )
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("LEADS_")]:
         del os.environ[name]
@@ -257,6 +273,7 @@ def main() -> None:
             "worker": lambda: worker_throughput(bench, options.backlog),
             "vendors": lambda: every_vendor(bench),
             "funnel": lambda: funnel(bench, *options.journeys),
+            "import": lambda: whole_file(bench, options.import_rows),
         }
         figures = [figure for name, run in scenarios.items() if name in (options.only or scenarios) for figure in run()]
     print("\n      what                                                  measured    bar")
