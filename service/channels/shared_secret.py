@@ -46,6 +46,8 @@ def check_shared_secret(
 
 
 def _proofs(request: Request, place: Place, header: str) -> list[str | None]:
+    if place == "url":
+        return [request.url_secret]
     headers = request.headers
     scheme, _, token = headers.get("authorization", "").partition(" ")
     proofs: list[str | None] = []
@@ -54,7 +56,7 @@ def _proofs(request: Request, place: Place, header: str) -> list[str | None]:
         proofs.append(token.strip() if scheme.lower() == "bearer" else None)
     if place in {"any", "basic"} and scheme.lower() == "basic":
         proofs.append(_password(token))
-    if place in {"any", "url"}:
+    if place == "any":
         proofs.append(request.url_secret)
     return proofs
 

@@ -95,11 +95,11 @@ def decrypt(encrypted: str, keys: Iterable[str], receivers: Iterable[str]) -> by
         sealed = binascii.a2b_base64(encrypted, strict_mode=True)
     except (binascii.Error, ValueError):
         raise Refusal("malformed_body", "What is encrypted is not base64.") from None
-    wanted = [receiver.encode() for receiver in receivers if receiver]
+    wanted = [receiver for receiver in receivers if receiver]
     for key in keys:
         message, receiver = _opened(sealed, _cipher(key))
         for one in wanted:
-            if hmac.compare_digest(receiver, one):
+            if hmac.compare_digest(receiver, one.encode()):
                 return message
     raise Refusal("bad_signature", _UNREADABLE)
 

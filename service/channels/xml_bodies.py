@@ -34,12 +34,12 @@ def xml_root(text: bytes) -> Element:
 
 
 def check_xml(text: bytes) -> None:
-    """Refuse what `xml_root` refuses, without making anything of it."""
+    """Refuse what `xml_root` refuses, but for prefixes that mean nothing, without making anything of it."""
     if not _is_harmless(text):
         xml_root(text)
         return
     try:
-        ParserCreate(namespace_separator="}").Parse(text, True)
+        ParserCreate().Parse(text, True)
     except (ExpatError, ValueError, LookupError):
         raise Refusal("malformed_body", "The body is not well-formed XML.") from None
 
