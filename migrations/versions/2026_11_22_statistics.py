@@ -59,14 +59,14 @@ def _count_wins() -> None:
         ["axis", "grain", "bucket", "channel", "campaign", "entry_stage", "currency", "days"],
         unique=True,
         postgresql_nulls_not_distinct=True,
-        postgresql_include=["count", "amount", "seconds"],
+        postgresql_include=["count", "amount", "squares", "seconds"],
     )
     # One share of each win that is there already, to be folded like any other.
     op.execute("""
         INSERT INTO win_deltas
         SELECT gen_random_uuid(), axis, date_bin('15 minutes', at, TIMESTAMPTZ '2000-01-01 00:00:00+00'), channel, campaign, entry_stage,
             CASE WHEN amount IS NULL THEN NULL ELSE currency END, floor(extract(epoch FROM won_at - started_at) / 86400)::int,
-            1, coalesce(amount, 0), floor(extract(epoch FROM won_at - started_at))::bigint
+            1, coalesce(amount, 0), coalesce(amount * amount, 0), floor(extract(epoch FROM won_at - started_at))::bigint
         FROM journeys CROSS JOIN LATERAL (VALUES (0, started_at), (1, won_at)) AS counted (axis, at)
         WHERE counted AND won_at IS NOT NULL
     """)
@@ -86,6 +86,7 @@ def _place() -> list[sa.Column]:
 def _sums() -> list[sa.Column]:
     return [
         sa.Column("amount", sa.Numeric(precision=24, scale=4), nullable=False),
+        sa.Column("squares", sa.Numeric(), nullable=False),
         sa.Column("seconds", sa.BigInteger(), nullable=False),
     ]
 

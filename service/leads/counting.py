@@ -92,14 +92,19 @@ class Deltas:
     def __init__(self) -> None:
         self._cohorts: Counter[CohortKey] = Counter()
         self._flows: Counter[tuple[FlowKey, int]] = Counter()
-        self._wins: dict[WinKey, tuple[int, Decimal, int]] = {}
+        self._wins: dict[WinKey, tuple[int, Decimal, Decimal, int]] = {}
 
     def count_journey(self, share: Share, times: int) -> None:
         """Add what a journey counts for (1), or take it out (-1)."""
         self._cohorts[share.cohort] += times
         for key in share.wins:
-            count, amount, seconds = self._wins.get(key, (0, _NOTHING, 0))
-            self._wins[key] = (count + times, amount + times * share.amount, seconds + times * share.seconds)
+            count, amount, squares, seconds = self._wins.get(key, (0, _NOTHING, _NOTHING, 0))
+            self._wins[key] = (
+                count + times,
+                amount + times * share.amount,
+                squares + times * share.amount * share.amount,
+                seconds + times * share.seconds,
+            )
 
     def count_move(self, move: Mapping[str, Any], *, left: Journey | None, entered: Journey, times: int = 1) -> None:
         """Add a transition (1), or take it out (-1).
@@ -130,8 +135,15 @@ class Deltas:
                 if any(moved)
             ],
             "win_deltas": [
-                {"id": new_id(), **key._asdict(), "count": count, "amount": amount, "seconds": seconds}
-                for key, (count, amount, seconds) in self._wins.items()
-                if count or amount or seconds
+                {
+                    "id": new_id(),
+                    **key._asdict(),
+                    "count": count,
+                    "amount": amount,
+                    "squares": squares,
+                    "seconds": seconds,
+                }
+                for key, (count, amount, squares, seconds) in self._wins.items()
+                if count or amount or squares or seconds
             ],
         }

@@ -10,10 +10,12 @@ from service.core import clock
 from service.core.http.answers import json_answer
 from service.core.http.auth import require
 from service.core.http.routing import ReadConnection, ServiceRoute
-from service.stats import operations
+from service.stats import carding, operations, returning
 from service.stats.schemas.cohorts import CohortsOut, CohortsQuery
 from service.stats.schemas.flow import FlowOut, FlowQuery, OccupancyOut, OccupancyQuery
 from service.stats.schemas.funnel import FunnelOut, FunnelQuery
+from service.stats.schemas.kpis import KpisOut, KpisQuery
+from service.stats.schemas.returns import ChannelsOut, ChannelsQuery
 from service.stats.schemas.trend import TrendOut, TrendQuery
 from service.stats.schemas.velocity import VelocityOut, VelocityQuery
 
@@ -68,3 +70,20 @@ async def get_cohorts(query: Annotated[CohortsQuery, Query()], connection: ReadC
 async def get_velocity(query: Annotated[VelocityQuery, Query()], connection: ReadConnection) -> Response:
     """Answer with the time to each stage and in each stage, those still under way included, and what the pipeline yields a day."""
     return json_answer(await operations.velocity(connection, query, now=clock.now()))
+
+
+@router.get(
+    "/channels",
+    response_model=ChannelsOut,
+    operation_id="get_channels_statistics",
+    summary="What channels cost and brought",
+)
+async def get_channels(query: Annotated[ChannelsQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with leads, opportunities, wins, revenue, spending, costs and ROI by channel, campaign or any other dimension."""
+    return json_answer(await returning.channels(connection, query, now=clock.now()))
+
+
+@router.get("/kpis", response_model=KpisOut, operation_id="get_kpis", summary="Five figures against the period before")
+async def get_kpis(query: Annotated[KpisQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with new leads, conversion, time to win, cost per customer, revenue and value, and whether they changed by more than noise."""
+    return json_answer(await carding.kpis(connection, query, now=clock.now()))

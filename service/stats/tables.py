@@ -99,6 +99,8 @@ win_deltas = Table(
     Column("days", Integer, nullable=False),
     Column("count", Integer, nullable=False),
     Column("amount", Numeric(24, 4), nullable=False),
+    # The sum of the squares of the amounts: how much they differ.
+    Column("squares", Numeric, nullable=False),
     Column("seconds", BigInteger, nullable=False),
 )
 
@@ -115,6 +117,8 @@ win_rollup = Table(
     Column("days", Integer, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("amount", Numeric(24, 4), nullable=False),
+    # The sum of the squares of the amounts: how much they differ.
+    Column("squares", Numeric, nullable=False),
     Column("seconds", BigInteger, nullable=False),
     Index(
         "uq_win_rollup",
@@ -128,6 +132,6 @@ win_rollup = Table(
         "days",
         unique=True,
         postgresql_nulls_not_distinct=True,
-        postgresql_include=["count", "amount", "seconds"],
+        postgresql_include=["count", "amount", "squares", "seconds"],
     ),
 )

@@ -63,6 +63,33 @@ def occupancy_text(question: Question) -> str:
     )
 
 
+def channels_text(question: Question) -> str:
+    """Return the definition of what channels cost and brought in words."""
+    leads = "journeys that started in the interval"
+    how = (
+        f"leads: {leads}; opportunities, wins and revenue: what became of them so far"
+        if question.mode == "cohort"
+        else f"leads: {leads}; opportunities, wins and revenue: what came in the interval, whenever it started"
+    )
+    return (
+        f"{_common(question)} {how}. customers: wins that are no repurchase. Spending is spread evenly over the days of its period, by "
+        f"the calendar of {question.tz}. roi: (revenue - spend) / spend. Each currency by itself, nothing converted; costs are null where "
+        "nothing was spent, or where the groups are not channels or campaigns."
+    )
+
+
+def kpis_text(question: Question) -> str:
+    """Return the definition of the card of five figures in words."""
+    return (
+        f"{_common(question)} new_leads: journeys that started in the period. conversion: wins of the period / (wins + churns of the "
+        "period, but for churned customers). time_to_win: from the start of a journey to its win, of the period's wins; the median in whole "
+        "days. cost_per_customer: spending of the period / its customers (wins that are no repurchase). revenue: of the period's wins. "
+        "lifetime_value: all revenue until the period's end / all customers until then. Each against the period of the same length before; "
+        "more_than_noise: p < 0.05 (counts: Poisson; shares: z-test, bounds by Newcombe; times: Mann-Whitney; amounts: normal), one "
+        "figure at a time."
+    )
+
+
 def cohorts_text(question: Question, milestone: str, interval: Interval) -> str:
     """Return the definition of a cohort triangle in words."""
     how = " (or beyond it)" if question.skips == "credit" and milestone != "churned" else ""

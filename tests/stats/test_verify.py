@@ -76,7 +76,7 @@ async def test_zeros_are_not_kept(engine: AsyncEngine, populate) -> None:
         for name, counted in (
             ("cohort", "count = -count"),
             ("flow", "moved_in = -moved_in, moved_out = -moved_out"),
-            ("win", "count = -count, amount = -amount, seconds = -seconds"),
+            ("win", "count = -count, amount = -amount, squares = -squares, seconds = -seconds"),
         ):
             await connection.execute(
                 text(f"INSERT INTO {name}_deltas SELECT gen_random_uuid(), r.* FROM {_columns(name)} r")
@@ -93,7 +93,7 @@ def _columns(name: str) -> str:
     keys = {
         "cohort": "entry_stage, cell, count",
         "flow": "from_stage, to_stage, moved_in, moved_out",
-        "win": "entry_stage, currency, days, count, amount, seconds",
+        "win": "entry_stage, currency, days, count, amount, squares, seconds",
     }[name]
     return f"(SELECT {axis}bucket, channel, campaign, {keys} FROM {name}_rollup WHERE grain = 0)"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, log, sqrt
 
@@ -90,6 +90,62 @@ def two_shares(one: tuple[int, int], other: tuple[int, int]) -> float:
     if variance <= 0:
         return 1.0
     distance = (one[0] / one[1] - other[0] / other[1]) / sqrt(variance)
+    return _two_sided(distance)
+
+
+def counts_differ(one: int, other: int) -> float:
+    """Return the p-value of a difference between two Poisson counts of equal exposure, two-sided; 1 where nothing happened.
+
+    Conditional on their sum each is binomial with one half: the normal approximation, ``(one - other) / sqrt(one + other)``.
+    """
+    return _two_sided((one - other) / sqrt(one + other)) if one + other else 1.0
+
+
+def sums_differ(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return the p-value of a difference between two sums of independent amounts, each a sum and its sum of squares, two-sided.
+
+    How many amounts there are is chance, too (compound Poisson), so that the variance of a sum is its sum of squares.
+    """
+    variance = one[1] + other[1]
+    return _two_sided((one[0] - other[0]) / sqrt(variance)) if variance > 0 else 1.0
+
+
+def means_differ(one: tuple[int, float, float], other: tuple[int, float, float]) -> float:
+    """Return the p-value of a difference between two means, each of a count, a sum and a sum of squares, two-sided; 1 with fewer than two.
+
+    Welch (1947), by the normal distribution.
+    """
+    (count, total, squares), (others, their_total, their_squares) = one, other
+    if count < 2 or others < 2:
+        return 1.0
+    variance = _variance(count, total, squares) / count + _variance(others, their_total, their_squares) / others
+    return _two_sided((total / count - their_total / others) / sqrt(variance)) if variance > 0 else 1.0
+
+
+def ranks_differ(one: Mapping[int, int], other: Mapping[int, int]) -> float:
+    """Return the p-value of a difference in location between two histograms (value: count), two-sided; 1 where either is empty.
+
+    Mann and Whitney (1947), normal approximation corrected for ties.
+    """
+    count, others = sum(one.values()), sum(other.values())
+    if not count or not others:
+        return 1.0
+    whole, rank_sum, below, ties = count + others, 0.0, 0, 0.0
+    for value in sorted({*one, *other}):
+        alike = one.get(value, 0) + other.get(value, 0)
+        rank_sum += one.get(value, 0) * (below + (alike + 1) / 2)
+        below += alike
+        ties += alike**3 - alike
+    expected = count * (whole + 1) / 2
+    variance = count * others / 12 * ((whole + 1) - ties / (whole * (whole - 1)))
+    return _two_sided((rank_sum - expected) / sqrt(variance)) if variance > 0 else 1.0
+
+
+def _variance(count: int, total: float, squares: float) -> float:
+    return max(0.0, squares - total * total / count) / (count - 1)
+
+
+def _two_sided(distance: float) -> float:
     return erfc(abs(distance) / sqrt(2))
 
 

@@ -43,9 +43,9 @@ _ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
 
 async def cohort_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> list[CellCount]:
     """Return how many of the journeys that started between ascending bounds are in each bucket, group and cell, in one statement."""
-    rolled = question.is_rolled_up(*bounds)
-    statement = (_cohort_rolled if rolled else _cohort_rows)(Shape.of(question), bucketed=len(bounds) > 2)
-    given = sources.parameters(question) | _intervals(question, bounds, rolled=rolled)
+    counted = question.is_rolled_up(*bounds)
+    statement = (_cohort_rolled if counted else _cohort_rows)(Shape.of(question), bucketed=len(bounds) > 2)
+    given = sources.parameters(question) | intervals(question, bounds, rolled=counted)
     width = len(question.group_by)
     rows = (await connection.execute(statement, given)).all()
     return [CellCount(row[0], tuple(row[1 : 1 + width]), row[-2], row[-1]) for row in rows]
@@ -59,9 +59,9 @@ async def move_counts(
     Bucket 0 holds those from ``since`` until the first bound.
     """
     edges = [since, *bounds] if since < bounds[0] else list(bounds)
-    rolled = question.is_rolled_up(*edges)
-    statement = (_flow_rolled if rolled else _flow_rows)(Shape.of(question), bucketed=len(edges) > 2)
-    given = sources.parameters(question) | _intervals(question, edges, rolled=rolled) | {"bounds": list(bounds)}
+    counted = question.is_rolled_up(*edges)
+    statement = (_flow_rolled if counted else _flow_rows)(Shape.of(question), bucketed=len(edges) > 2)
+    given = sources.parameters(question) | intervals(question, edges, rolled=counted) | {"bounds": list(bounds)}
     width = len(question.group_by)
     rows = (await connection.execute(statement, given)).all()
     return [MoveCount(row[0], tuple(row[1 : 1 + width]), *row[-4:]) for row in rows]
@@ -82,7 +82,8 @@ async def first_bucket(connection: AsyncConnection, question: Question) -> datet
     return (await connection.execute(select(func.least(folded, unfolded)))).scalar_one_or_none()
 
 
-def _intervals(question: Question, bounds: Sequence[datetime], *, rolled: bool) -> dict[str, Any]:
+def intervals(question: Question, bounds: Sequence[datetime], *, rolled: bool) -> dict[str, Any]:
+    """Return the parameters that say which buckets are meant, those of the rollup among them if it answers."""
     given: dict[str, Any] = {"low": bounds[0], "high": bounds[-1], "bounds": list(bounds)}
     if rolled:
         runs = segments_between(bounds)
@@ -105,7 +106,7 @@ def _total(counted: ColumnElement[int]) -> ColumnElement[int]:
     return cast(func.sum(counted), BigInteger)
 
 
-def _rolled(rollup: Table, deltas: Table, names: Sequence[str]) -> FromClause:
+def rolled(rollup: Table, deltas: Table, names: Sequence[str]) -> FromClause:
     """Return the rollup's rows in the given segments, and beside them the deltas that are not folded yet."""
     run = (
         func.unnest(
@@ -124,7 +125,7 @@ def _rolled(rollup: Table, deltas: Table, names: Sequence[str]) -> FromClause:
 
 @lru_cache(maxsize=512)
 def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
-    rows = _rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell", "count"))
+    rows = rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell", "count"))
     dimensions = Dimensions(shape, rows)
     bucket = bucket_of(rows.c.bucket, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.cell]
@@ -154,7 +155,7 @@ def _cohort_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
 @lru_cache(maxsize=512)
 def _flow_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
     names = ("bucket", "channel", "campaign", "from_stage", "to_stage", "moved_in", "moved_out")
-    rows = _rolled(flow_rollup, flow_deltas, names)
+    rows = rolled(flow_rollup, flow_deltas, names)
     dimensions = Dimensions(shape, rows)
     bucket = bucket_of(rows.c.bucket, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.from_stage, rows.c.to_stage]

@@ -64,20 +64,20 @@ _FOLD_WINS: Final = text(
     f"""
     WITH taken AS (
         DELETE FROM win_deltas WHERE id IN (SELECT id FROM win_deltas ORDER BY id LIMIT :limit)
-        RETURNING axis, bucket, channel, campaign, entry_stage, currency, days, count, amount, seconds
+        RETURNING axis, bucket, channel, campaign, entry_stage, currency, days, count, amount, squares, seconds
     ), added AS (
-        INSERT INTO win_rollup AS held (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, seconds)
-        SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(seconds)
+        INSERT INTO win_rollup AS held (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, squares, seconds)
+        SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(squares), sum(seconds)
         FROM taken CROSS JOIN {_GRAINS}
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(count) <> 0 OR sum(amount) <> 0 OR sum(seconds) <> 0
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(count) <> 0 OR sum(amount) <> 0 OR sum(squares) <> 0 OR sum(seconds) <> 0
         ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
         ON CONFLICT (axis, grain, bucket, channel, campaign, entry_stage, currency, days)
-        DO UPDATE SET count = held.count + excluded.count, amount = held.amount + excluded.amount,
+        DO UPDATE SET count = held.count + excluded.count, amount = held.amount + excluded.amount, squares = held.squares + excluded.squares,
             seconds = held.seconds + excluded.seconds
-        RETURNING ctid, count, amount, seconds
+        RETURNING ctid, count, amount, squares, seconds
     )
     SELECT (SELECT count(*) FROM taken),
-        (SELECT array_agg(ctid::text) FROM added WHERE count = 0 AND amount = 0 AND seconds = 0)
+        (SELECT array_agg(ctid::text) FROM added WHERE count = 0 AND amount = 0 AND squares = 0 AND seconds = 0)
     """  # noqa: S608  put together from constants
 )
 
@@ -134,13 +134,14 @@ _REBUILD_WINS: Final = text(
     counted AS (
         SELECT axis, {_QUARTER.format(at="at")} AS bucket, channel, campaign, entry_stage,
             CASE WHEN amount IS NULL THEN NULL ELSE currency END AS currency,
-            floor(extract(epoch FROM won_at - started_at) / 86400)::int AS days, count(*) AS count, sum(coalesce(amount, 0)) AS amount,
+            floor(extract(epoch FROM won_at - started_at) / 86400)::int AS days, count(*) AS count, sum(coalesce(amount, 0)) AS amount, sum(coalesce(amount * amount, 0)) AS squares,
             sum(floor(extract(epoch FROM won_at - started_at))::bigint) AS seconds
         FROM journeys CROSS JOIN LATERAL (VALUES (0, started_at), (1, won_at)) AS along (axis, at)
         WHERE counted AND won_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7
     )
-    INSERT INTO win_rollup (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, seconds)
-    SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(seconds)
+    INSERT INTO win_rollup (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, squares, seconds)
+    SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(squares),
+        sum(seconds)
     FROM counted CROSS JOIN {_GRAINS}
     WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8

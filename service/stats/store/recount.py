@@ -131,6 +131,7 @@ async def wrong_wins(connection: AsyncConnection) -> list[dict[str, Any]]:
     sums = [
         cast(func.count(), BigInteger).label("count"),
         func.sum(func.coalesce(journey.c.amount, 0)).label("amount"),
+        func.sum(func.coalesce(journey.c.amount * journey.c.amount, 0)).label("squares"),
         cast(func.sum(func.floor(spent)), BigInteger).label("seconds"),
     ]
     along = [
@@ -149,7 +150,7 @@ async def wrong_wins(connection: AsyncConnection) -> list[dict[str, Any]]:
     def counted(rows: FromClause) -> FromClause:
         told = [
             select(*rows.c, literal(what, String).label("what"), cast(rows.c[what], Numeric).label("n"))
-            for what in ("count", "amount", "seconds")
+            for what in ("count", "amount", "squares", "seconds")
         ]
         return union_all(*told).subquery()
 

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from service.stats.estimators.judging import (
     area_under_curve,
     brier_score,
     calibration,
+    counts_differ,
     holm,
+    means_differ,
+    ranks_differ,
     rate_ratio,
     share_difference,
+    sums_differ,
     two_shares,
 )
 
@@ -59,6 +67,30 @@ def test_differences_agree_with_statsmodels(one: tuple[int, int], other: tuple[i
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_correction_agrees_with_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+samples = st.lists(st.integers(0, 12), min_size=2, max_size=40)
+
+
+@given(samples, samples)
+def test_samples_are_compared_as_scipy_does(one: list[int], other: list[int]) -> None:
+    if len({*one, *other}) == 1:
+        assert ranks_differ(Counter(one), Counter(other)) == 1.0
+        return
+    p = mannwhitneyu(one, other, use_continuity=False, method="asymptotic").pvalue
+    assert ranks_differ(Counter(one), Counter(other)) == pytest.approx(p)
+    if len(set(one)) > 1 or len(set(other)) > 1:
+        z, _ = CompareMeans(DescrStatsW(one), DescrStatsW(other)).ztest_ind(usevar="unequal")
+        moments = [(len(held), float(sum(held)), float(sum(value * value for value in held))) for held in (one, other)]
+        assert means_differ(*moments) == pytest.approx(2 * norm.sf(abs(z)))
+
+
+def test_counts_and_sums_are_compared() -> None:
+    assert counts_differ(0, 0) == 1.0
+    assert counts_differ(60, 40) == pytest.approx(0.0455, abs=1e-4)
+    assert sums_differ((60.0, 60.0), (40.0, 40.0)) == counts_differ(60, 40)
+    assert sums_differ((0.0, 0.0), (0.0, 0.0)) == 1.0
+    assert means_differ((1, 5.0, 25.0), (9, 1.0, 1.0)) == 1.0
 
 
 def test_where_nothing_can_be_said_nothing_is() -> None:

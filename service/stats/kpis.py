@@ -1,0 +1,160 @@
+"""The card of five figures (PURE): this period, the one before it, and whether the difference is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from service.stats.estimators.judging import (
+    counts_differ,
+    means_differ,
+    ranks_differ,
+    rate_ratio,
+    share_difference,
+    sums_differ,
+    two_shares,
+)
+from service.stats.funnel import rate
+from service.stats.question import Addresses, Key, Question
+from service.stats.returns import Money, Yield, amount_out
+
+NOISE: Final = 0.05
+"""A difference with a p-value below this is called more than noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two periods: what its group brought, how many were decided in it, and all that was won until its end."""
+
+    found: Yield
+    won: int
+    lost: int
+    so_far: Yield
+    addresses: Mapping[str, Addresses]
+
+
+def card(question: Question, key: Key, now: Side, before: Side) -> dict[str, Any]:
+    """Return the figures of one group, in the form of `KpiGroupOut`."""
+    currencies = sorted({*now.found.money, *before.found.money, *now.so_far.money})
+    return {
+        "key": question.key_of(key),
+        "new_leads": _new_leads(now, before),
+        "conversion": _conversion(now, before),
+        "time_to_win": _time_to_win(now, before),
+        "money": [{"currency": currency, **_money(currency, now, before)} for currency in currencies],
+    }
+
+
+def _judged(p_value: float | None) -> dict[str, Any]:
+    return {"p_value": p_value, "more_than_noise": None if p_value is None else p_value < NOISE}
+
+
+def _new_leads(now: Side, before: Side) -> dict[str, Any]:
+    value, previous = now.found.leads, before.found.leads
+    low, high = rate_ratio(value, previous) or (None, None)
+    return {
+        "value": value,
+        "previous": previous,
+        "change": value / previous - 1 if previous else None,
+        "low": None if low is None else low - 1,
+        "high": None if high is None else high - 1,
+        **_judged(counts_differ(value, previous) if value + previous else None),
+        "leads": now.addresses["funnel"].at("acquired", "reached"),
+        "previous_leads": before.addresses["funnel"].at("acquired", "reached"),
+    }
+
+
+def _conversion(now: Side, before: Side) -> dict[str, Any]:
+    one, other = (now.won, now.won + now.lost), (before.won, before.won + before.lost)
+    difference, low, high = share_difference(one, other) or (None, None, None)
+    return {
+        "value": rate(*one),
+        "previous": rate(*other),
+        "difference": difference,
+        "low": low,
+        "high": high,
+        **_judged(two_shares(one, other) if difference is not None else None),
+        "leads": now.addresses["period"].at("won", "in"),
+        "previous_leads": before.addresses["period"].at("won", "in"),
+    }
+
+
+def _time_to_win(now: Side, before: Side) -> dict[str, Any]:
+    one, other = now.found, before.found
+    return {
+        "median_days": one.median_days,
+        "mean_days": one.mean_days,
+        "previous_median_days": other.median_days,
+        "previous_mean_days": other.mean_days,
+        "wins": one.wins,
+        "previous_wins": other.wins,
+        **_judged(ranks_differ(one.days, other.days) if one.wins and other.wins else None),
+        "leads": now.addresses["period"].at("won", "in"),
+        "previous_leads": before.addresses["period"].at("won", "in"),
+    }
+
+
+def _money(currency: str, now: Side, before: Side) -> dict[str, Any]:
+    one, other = (side.found.money.get(currency, Money()) for side in (now, before))
+    return {
+        "revenue": _changed(
+            one.revenue,
+            other.revenue,
+            sums_differ(_moments(one), _moments(other)) if one.paid_wins and other.paid_wins else None,
+        ),
+        "revenue_per_customer": _changed(
+            _per(one.revenue, one.paid_wins),
+            _per(other.revenue, other.paid_wins),
+            means_differ((one.paid_wins, *_moments(one)), (other.paid_wins, *_moments(other)))
+            if min(one.paid_wins, other.paid_wins) > 1
+            else None,
+        ),
+        "cost_per_customer": _changed(
+            _cost(one, now.found.customers),
+            _cost(other, before.found.customers),
+            _cost_noise(one, other, now.found.customers, before.found.customers),
+        ),
+        "lifetime_value": _changed(_lifetime(currency, now), _lifetime(currency, before), None),
+    }
+
+
+def _changed(value: Decimal | None, previous: Decimal | None, p_value: float | None) -> dict[str, Any]:
+    change = float(value / previous - 1) if value is not None and previous else None
+    return {
+        "value": amount_out(value),
+        "previous": amount_out(previous),
+        "change": change,
+        **_judged(p_value if change is not None else None),
+    }
+
+
+def _moments(money: Money) -> tuple[float, float]:
+    return float(money.revenue), float(money.squares)
+
+
+def _per(amount: Decimal, count: int) -> Decimal | None:
+    return amount / count if count else None
+
+
+def _cost(money: Money, customers: int) -> Decimal | None:
+    return money.spend / customers if money.is_spent and customers else None
+
+
+def _cost_noise(one: Money, other: Money, customers: int, others: int) -> float | None:
+    """Return the p-value of a difference in what a customer costs: of the customers of both periods, is one's share its spending's?"""
+    spent = one.spend + other.spend
+    if not spent or not customers + others:
+        return None
+    expected = float(one.spend / spent)
+    variance = (customers + others) * expected * (1 - expected)
+    if variance <= 0:
+        return None
+    # The binomial's distance in standard deviations, put as two counts that are that far apart.
+    return sums_differ((customers, variance), ((customers + others) * expected, 0.0))
+
+
+def _lifetime(currency: str, side: Side) -> Decimal | None:
+    money = side.so_far.money.get(currency)
+    return _per(money.revenue, side.so_far.customers) if money else None

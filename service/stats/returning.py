@@ -1,0 +1,77 @@
+"""The question of returns answered: counts, revenue and spending brought together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.errors import Invalid
+from service.stats.answering import ungrouped
+from service.stats.asking import parse_zone, question_of
+from service.stats.definitions import REACHED, STARTED, WON
+from service.stats.funnel import RUNGS, CellCount, add_up
+from service.stats.question import Addresses, Key, Question, definition
+from service.stats.returns import Yield, add_spending, channel_group, has_costs, in_order
+from service.stats.schemas.returns import ChannelsQuery
+from service.stats.store.counts import cohort_counts, move_counts
+from service.stats.store.spending import spent_between
+from service.stats.store.wins import win_counts
+from service.stats.wording import channels_text
+
+
+async def channels(connection: AsyncConnection, query: ChannelsQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `ChannelsOut`, what channels (or other groups) cost and what they brought."""
+    if query.window is not None:
+        raise Invalid("?window", "belongs to the funnel: revenue that came later would be missing")
+    question = question_of(query, mode=query.mode, now=now)
+    yields = await yields_of(connection, question)
+    whole = await yields_of(connection, ungrouped(question)) if question.group_by else yields
+    described = definition(question, channels_text(question))
+    return {
+        "definition": described,
+        "groups": [channel_group(question, key, yields[key], _addresses(question, key)) for key in in_order(yields)],
+        "totals": channel_group(ungrouped(question), (), whole[()], _addresses(ungrouped(question), ())),
+    }
+
+
+def _addresses(question: Question, key: Key) -> dict[str, Addresses]:
+    return {
+        kind: Addresses.of(question, key, behind=kind).between(question.start, question.end)
+        for kind in ("funnel", "period")
+    }
+
+
+async def yields_of(connection: AsyncConnection, question: Question) -> defaultdict[Key, Yield]:
+    """Return what every group of a question brought, and cost; without grouping there is always one."""
+    yields: defaultdict[Key, Yield] = defaultdict(Yield)
+    if not question.group_by:
+        yields[()] = Yield()
+    bounds = (question.low, question.high)
+    cohort = replace(question, mode="cohort")
+    for key, cells in _by_key(await cohort_counts(connection, cohort, bounds)).items():
+        figures = add_up(cells, question.skips)
+        yields[key].leads = figures[RUNGS[0], REACHED]
+        if question.mode == "cohort":
+            yields[key].opportunities = figures["opportunity", REACHED]
+    if question.mode == "period":
+        for count in await move_counts(connection, question, bounds, since=bounds[0]):
+            if count.to_stage == "opportunity":
+                yields[count.key].opportunities += count.moved_in
+    axis = STARTED if question.mode == "cohort" else WON
+    for win in await win_counts(connection, question, bounds, axis=axis):
+        yields[win.key].add_win(win)
+    if has_costs(question):
+        spending = await spent_between(connection, question.low, question.end)
+        add_spending(yields, question, spending, parse_zone(question.tz))
+    return yields
+
+
+def _by_key(counts: list[CellCount]) -> dict[Key, list[tuple[int, int]]]:
+    found: dict[Key, list[tuple[int, int]]] = {}
+    for count in counts:
+        found.setdefault(count.key, []).append((count.cell, count.journeys))
+    return found

@@ -1,0 +1,216 @@
+"""Returns (PURE): what channels and campaigns cost and what they brought, in each currency by itself."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from service.lifecycle.stages import Stage
+from service.stats.calendars import day_start
+from service.stats.funnel import rate
+from service.stats.question import Addresses, Key, Question
+
+REPURCHASED: Final = str(Stage.OPPORTUNITY)
+"""The entry stage of a journey that a customer began: its win is no new customer."""
+
+COSTED: Final = frozenset({"channel", "campaign"})
+"""What money is spent on: a question by anything else has no costs."""
+
+_DAY: Final = timedelta(days=1)
+
+
+class WinCount(NamedTuple):
+    """So many wins alike: in a bucket and a group, by entry stage, currency and whole days they took; with sums of amounts, of
+    their squares, and of seconds.
+    """
+
+    bucket: int
+    key: Key
+    entry_stage: str
+    currency: str | None
+    days: int
+    wins: int
+    amount: Decimal
+    squares: Decimal
+    seconds: int
+
+
+class Spent(NamedTuple):
+    """What was spent, and budgeted, on a channel or campaign from one day to another, both included."""
+
+    channel: str | None
+    campaign: str | None
+    first: date
+    last: date
+    amount: Decimal
+    budget: Decimal | None
+    currency: str
+
+
+@dataclass(slots=True)
+class Money:
+    """Sums in one currency."""
+
+    revenue: Decimal = Decimal(0)
+    squares: Decimal = Decimal(0)
+    spend: Decimal = Decimal(0)
+    budget: Decimal = Decimal(0)
+    paid_wins: int = 0
+    is_spent: bool = False
+
+
+@dataclass(slots=True)
+class Yield:
+    """What a group brought: counts, and money by currency."""
+
+    leads: int = 0
+    opportunities: int = 0
+    wins: int = 0
+    customers: int = 0
+    without_amount: int = 0
+    seconds: int = 0
+    days: Counter[int] = field(default_factory=Counter)
+    money: defaultdict[str, Money] = field(default_factory=lambda: defaultdict(Money))
+
+    def add_win(self, count: WinCount) -> None:
+        """Add wins."""
+        self.wins += count.wins
+        self.customers += 0 if count.entry_stage == REPURCHASED else count.wins
+        self.seconds += count.seconds
+        self.days[count.days] += count.wins
+        if count.currency is None:
+            self.without_amount += count.wins
+        else:
+            self.money[count.currency].revenue += count.amount
+            self.money[count.currency].squares += count.squares
+            self.money[count.currency].paid_wins += count.wins
+
+    @property
+    def mean_days(self) -> float | None:
+        """Return the mean time from start to win, in days."""
+        return self.seconds / self.wins / 86_400 if self.wins else None
+
+    @property
+    def median_days(self) -> int | None:
+        """Return the median time from start to win in whole days, rounded down: that of the lower one of the two in the middle."""
+        middle, so_far = (self.wins + 1) // 2, 0
+        for days in sorted(self.days):
+            so_far += self.days[days]
+            if so_far >= middle:
+                return days
+        return None
+
+
+def share_within(spent: Spent, low: datetime | None, high: datetime, zone: ZoneInfo) -> Decimal:
+    """Return the share of a period's days that lie in an interval, by the zone's calendar; a day that is cut counts for the part inside.
+
+    Spending is spread evenly over the days of its period.
+    """
+    length = (spent.last - spent.first).days + 1
+    start, end = day_start(spent.first, zone), day_start(spent.last + _DAY, zone)
+    inside_from, inside_to = max(start, low) if low else start, min(end, high)
+    if inside_from >= inside_to:
+        return Decimal(0)
+    if (inside_from, inside_to) == (start, end):
+        return Decimal(1)
+    return (_days_before(inside_to, zone) - _days_before(inside_from, zone)) / length
+
+
+def _days_before(at: datetime, zone: ZoneInfo) -> Decimal:
+    """Return how many days of the zone's calendar there are before an instant: a whole number at the start of a day."""
+    day = at.astimezone(zone).date()
+    start, end = day_start(day, zone), day_start(day + _DAY, zone)
+    passed = Decimal((at - start) // timedelta(microseconds=1)) / Decimal((end - start) // timedelta(microseconds=1))
+    return day.toordinal() + passed
+
+
+def add_spending(
+    yields: defaultdict[Key, Yield], question: Question, spending: Iterable[Spent], zone: ZoneInfo
+) -> None:
+    """Add what was spent in a question's interval to its groups; a campaign's spending is its channel's, too."""
+    for spent in spending:
+        share = share_within(spent, question.start, question.end, zone)
+        if share and _is_asked_for(question, spent):
+            held = {"channel": spent.channel, "campaign": spent.campaign}
+            money = yields[tuple(held[name] for name in question.group_by)].money[spent.currency]
+            money.spend += spent.amount * share
+            money.budget += (spent.budget or Decimal(0)) * share
+            money.is_spent = True
+
+
+def has_costs(question: Question) -> bool:
+    """Say whether the question's groups are ones that money is spent on."""
+    return question.dimensions <= COSTED
+
+
+def _is_asked_for(question: Question, spent: Spent) -> bool:
+    held = {"channel": spent.channel, "campaign": spent.campaign}
+    return all(
+        (held[chosen.dimension] is None and chosen.missing) or held[chosen.dimension] in chosen.values
+        for chosen in question.filters
+    )
+
+
+def channel_group(question: Question, key: Key, found: Yield, addresses: Mapping[str, Addresses]) -> dict[str, Any]:
+    """Return one group of the channels' answer, in the form of `ChannelGroupOut`."""
+    cohort = addresses["funnel"]
+    period = addresses["period"]
+    by_stage = (
+        {stage: cohort.at(stage, "reached") for stage in ("opportunity", "won")}
+        if question.mode == "cohort"
+        else {stage: period.at(stage, "in") for stage in ("opportunity", "won")}
+    )
+    links = {
+        "leads": cohort.at("acquired", "reached"),
+        "opportunities": by_stage["opportunity"],
+        "wins": by_stage["won"],
+    }
+    counts = {"leads": found.leads, "opportunities": found.opportunities, "wins": found.wins}
+    return {
+        "key": question.key_of(key),
+        **counts,
+        "customers": found.customers,
+        "conversion": rate(found.wins, found.leads) if question.mode == "cohort" else None,
+        "mean_days_to_win": found.mean_days,
+        "wins_without_amount": found.without_amount,
+        "money": [
+            money_line(currency, found.money[currency], found, costed=has_costs(question))
+            for currency in sorted(found.money)
+        ],
+        "links": {name: address for name, address in links.items() if counts[name]},
+    }
+
+
+def money_line(currency: str, money: Money, found: Yield, *, costed: bool) -> dict[str, Any]:
+    """Return the figures of one currency; costs are null where nothing is known to have been spent in it."""
+    spent = money.spend if costed and money.is_spent else None
+    return {
+        "currency": currency,
+        "revenue": amount_out(money.revenue),
+        "revenue_per_win": amount_out(money.revenue / money.paid_wins) if money.paid_wins else None,
+        "spend": amount_out(spent),
+        "budget": amount_out(money.budget) if spent is not None else None,
+        "cost_per_lead": _per(spent, found.leads),
+        "cost_per_opportunity": _per(spent, found.opportunities),
+        "cost_per_customer": _per(spent, found.customers),
+        "roi": float((money.revenue - spent) / spent) if spent else None,
+    }
+
+
+def _per(spent: Decimal | None, count: int) -> str | None:
+    return amount_out(spent / count) if spent is not None and count else None
+
+
+def amount_out(amount: Decimal | None) -> str | None:
+    """Return an amount as a decimal string with two places, or None."""
+    return None if amount is None else f"{amount:.2f}"
+
+
+def in_order(yields: Mapping[Key, Yield]) -> Sequence[Key]:
+    """Return the groups, the one with the most leads first."""
+    return sorted(yields, key=lambda key: (-yields[key].leads, -yields[key].wins, [(v is None, v or "") for v in key]))

@@ -1,0 +1,29 @@
+"""What was spent, as far as it touches an interval."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.stats.returns import Spent
+from service.stats.spending.tables import spend
+
+# A calendar day of any zone begins within this of the same day in UTC.
+_ZONES = timedelta(days=1)
+
+
+async def spent_between(connection: AsyncConnection, low: datetime, high: datetime) -> list[Spent]:
+    """Return the amounts whose periods may touch an interval, whichever time zone their days are of."""
+    first = (low - _ZONES).date() if low.year > 1 else date.min
+    statement = select(
+        spend.c.channel,
+        spend.c.campaign,
+        spend.c.period_start,
+        spend.c.period_end,
+        spend.c.amount,
+        spend.c.budget,
+        spend.c.currency,
+    ).where(spend.c.period_end >= first, spend.c.period_start <= (high + _ZONES).date())
+    return [Spent(*row) for row in (await connection.execute(statement)).all()]

@@ -1,0 +1,93 @@
+"""Wins with what they brought and how long they took: from their rollup where it knows the dimensions, from the journeys otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Numeric, Select, SmallInteger, bindparam, case, cast, extract, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.stats.definitions import STARTED
+from service.stats.question import Question
+from service.stats.returns import WinCount
+from service.stats.store import sources
+from service.stats.store.counts import bucket_of, intervals, rolled
+from service.stats.store.dimensions import Dimensions, Shape
+from service.stats.store.milestones import whole_journeys
+from service.stats.tables import win_deltas, win_rollup
+
+_NAMES = (
+    "axis",
+    "bucket",
+    "channel",
+    "campaign",
+    "entry_stage",
+    "currency",
+    "days",
+    "count",
+    "amount",
+    "squares",
+    "seconds",
+)
+
+
+async def win_counts(
+    connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, axis: int
+) -> list[WinCount]:
+    """Return the wins between ascending bounds, by when their journey started or when they happened, in one statement."""
+    counted = question.is_rolled_up(*bounds)
+    shape, bucketed = Shape.of(question), len(bounds) > 2
+    statement = _counted(shape, bucketed=bucketed) if counted else _read(shape, axis, bucketed=bucketed)
+    given = sources.parameters(question) | intervals(question, bounds, rolled=counted) | {"axis": axis}
+    rows = (await connection.execute(statement, given)).all()
+    width = len(question.group_by)
+    return [WinCount(row[0], tuple(row[1 : 1 + width]), *row[1 + width :]) for row in rows]
+
+
+@lru_cache(maxsize=256)
+def _counted(shape: Shape, *, bucketed: bool) -> Select[Any]:
+    rows = rolled(win_rollup, win_deltas, _NAMES)
+    dimensions = Dimensions(shape, rows)
+    bucket = bucket_of(rows.c.bucket, bucketed=bucketed)
+    by = [*dimensions.keys, rows.c.entry_stage, rows.c.currency, rows.c.days]
+    count = cast(func.sum(rows.c["count"]), BigInteger)
+    return (
+        select(
+            bucket,
+            *by,
+            count,
+            func.sum(rows.c.amount),
+            func.sum(rows.c.squares),
+            cast(func.sum(rows.c.seconds), BigInteger),
+        )
+        .where(rows.c.axis == bindparam("axis", type_=SmallInteger), *dimensions.conditions)
+        .group_by(*([bucket] if bucketed else []), *by)
+        .having(count != 0)
+    )
+
+
+@lru_cache(maxsize=256)
+def _read(shape: Shape, axis: int, *, bucketed: bool) -> Select[Any]:
+    journey = whole_journeys(known=shape.known)
+    dimensions = Dimensions(shape, journey)
+    at = journey.c.started_at if axis == STARTED else journey.c.won_at
+    bucket = bucket_of(at, bucketed=bucketed)
+    spent = extract("epoch", journey.c.won_at - journey.c.started_at)
+    currency = case((journey.c.amount.is_not(None), journey.c.currency)).label("currency")
+    by = [*dimensions.keys, journey.c.entry_stage, currency, cast(func.floor(spent / 86_400), Integer).label("days")]
+    return (
+        select(
+            bucket,
+            *by,
+            cast(func.count(), BigInteger),
+            cast(func.coalesce(func.sum(journey.c.amount), 0), Numeric),
+            cast(func.coalesce(func.sum(journey.c.amount * journey.c.amount), 0), Numeric),
+            cast(func.sum(func.floor(spent)), BigInteger),
+        )
+        .select_from(dimensions.joined(journey))
+        .where(journey.c.won_at.is_not(None), sources.in_bounds(at), *dimensions.conditions)
+        .group_by(*([bucket] if bucketed else []), *by)
+    )
