@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from pydantic import Field
@@ -83,10 +83,11 @@ def check_signature(
 
 
 @lru_cache(maxsize=1024)
-def _cipher(encoding_aes_key: str) -> Cipher[CBC]:
-    """Return the cipher of a key; the last of its 43 characters may have bits that count for nothing."""
+def _decrypter(encoding_aes_key: str) -> tuple[bytes, CipherContext]:
+    """Return the vector and the decryptor of a key; the last of its 43 characters may have bits that count for nothing."""
     key = base64.b64decode(encoding_aes_key + "=")
-    return Cipher(AES(key), CBC(key[:_CIPHER_BLOCK]))
+    vector = key[:_CIPHER_BLOCK]
+    return vector, Cipher(AES(key), CBC(vector)).decryptor()
 
 
 def decrypt(encrypted: str, keys: Iterable[str], receivers: Iterable[str]) -> bytes:
@@ -97,19 +98,19 @@ def decrypt(encrypted: str, keys: Iterable[str], receivers: Iterable[str]) -> by
         raise Refusal("malformed_body", "What is encrypted is not base64.") from None
     wanted = [receiver for receiver in receivers if receiver]
     for key in keys:
-        message, receiver = _opened(sealed, _cipher(key))
+        message, receiver = _opened(sealed, *_decrypter(key))
         for one in wanted:
             if hmac.compare_digest(receiver, one.encode()):
                 return message
     raise Refusal("bad_signature", _UNREADABLE)
 
 
-def _opened(sealed: bytes, cipher: Cipher[CBC]) -> tuple[bytes, bytes]:
+def _opened(sealed: bytes, vector: bytes, decryptor: CipherContext) -> tuple[bytes, bytes]:
     """Return the message and whom it is for; both are empty when the key is another one."""
     if not sealed or len(sealed) % _CIPHER_BLOCK:
         return b"", b""
-    decryptor = cipher.decryptor()
-    plain = decryptor.update(sealed) + decryptor.finalize()
+    # A block is decrypted with the encrypted one before it: after the vector a decryptor is as good as new, whatever it has read before.
+    plain = decryptor.update(vector + sealed)[_CIPHER_BLOCK:]
     padding = plain[-1]
     end = len(plain) - padding
     length = int.from_bytes(plain[_HEAD - 4 : _HEAD], "big")
