@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", "reason", name=op.f("pk_suppressions")),
     )
     op.add_column("leads", sa.Column("suppressed", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column("channels", sa.Column("emptied_to", sa.UUID(), nullable=True))
     op.add_column("installation", sa.Column("pepper", sa.LargeBinary(), nullable=True))
     # One row, or none where the service has never been started: then the first start writes it.
     key = secrets.token_bytes(32).ljust(64, b"\0")
@@ -76,6 +77,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute("SET LOCAL statement_timeout = '10min'")
     op.drop_column("installation", "pepper")
+    op.drop_column("channels", "emptied_to")
     op.drop_column("leads", "suppressed")
     op.drop_table("suppressions")
     op.drop_table("consents")

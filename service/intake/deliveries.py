@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.core.errors import NotFound
+from service.core.errors import Conflict, NotFound
 from service.intake import store
 from service.intake.schemas import ReplayCreate
 
@@ -18,14 +18,31 @@ class DeliveryNotFound(NotFound):
     """There is no delivery of this id."""
 
 
+class DeliveryEmptied(Conflict):
+    """What the delivery said was forgotten."""
+
+    code = "delivery_emptied"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "its content was forgotten: its person was erased, or it was kept for as long as its channel says"
+        )
+
+
 async def read_delivery(connection: AsyncConnection, delivery_id: UUID) -> dict[str, Any]:
     """Return a delivery with its headers and body; raises `DeliveryNotFound`."""
     return delivery_out(_found(await store.delivery_by_id(connection, delivery_id), delivery_id))
 
 
 async def replay_one(connection: AsyncConnection, delivery_id: UUID) -> dict[str, Any]:
-    """Put a delivery back into the queue; raises `DeliveryNotFound`. What it has come to already stays and is not done again."""
-    return delivery_out(_found(await store.replay_delivery(connection, delivery_id), delivery_id))
+    """Put a delivery back into the queue; raises `DeliveryNotFound`, or `DeliveryEmptied` if nothing is left of it.
+
+    What it has come to already stays and is not done again.
+    """
+    row = await store.replay_delivery(connection, delivery_id)
+    if row is None and await store.delivery_by_id(connection, delivery_id) is not None:
+        raise DeliveryEmptied
+    return delivery_out(_found(row, delivery_id))
 
 
 async def replay_many(connection: AsyncConnection, given: ReplayCreate) -> dict[str, Any]:

@@ -68,6 +68,14 @@ class Policy(_In):
         ),
     ] = "attach"
     cleaning: CleaningRules | None = None
+    retention_days: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=36_500,
+            description="How long deliveries are kept as they came; null is as long as everywhere (`LEADS_RETENTION_DAYS`)",
+        ),
+    ] = None
     default_region: Annotated[
         str | None,
         Field(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, select, text, update
+from sqlalchemy import Select, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -120,19 +120,23 @@ async def delivery_by_id(connection: AsyncConnection, delivery_id: UUID) -> dict
     return rows[0] if rows else None
 
 
+# What was emptied, because its person was erased or it was kept long enough, says nothing any more.
+_HAS_CONTENT: Final = or_(deliveries.c.body != b"", deliveries.c.query != "", deliveries.c.headers != {})
 _AGAIN: Final = {"status": "received", "reason": None, "detail": None, "processed_at": None, "due_at": None}
 
 
 async def replay_delivery(connection: AsyncConnection, delivery_id: UUID) -> dict[str, Any] | None:
-    """Put a delivery back into the queue and return it; None when there is none of this id."""
-    statement = update(deliveries).where(deliveries.c.id == delivery_id).values(_AGAIN).returning(deliveries)
+    """Put a delivery back into the queue and return it; None when there is none of this id that has any content."""
+    statement = (
+        update(deliveries).where(deliveries.c.id == delivery_id, _HAS_CONTENT).values(_AGAIN).returning(deliveries)
+    )
     rows = await fetch(connection, statement)
     return rows[0] if rows else None
 
 
 async def replay_deliveries(connection: AsyncConnection, filters: Mapping[str, Any]) -> int:
     """Put every delivery of a filter back into the queue and return how many."""
-    statement = update(deliveries).where(*_conditions(filters)).values(_AGAIN)
+    statement = update(deliveries).where(*_conditions(filters), _HAS_CONTENT).values(_AGAIN)
     return (await connection.execute(statement)).rowcount
 
 

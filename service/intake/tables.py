@@ -37,6 +37,8 @@ channels = Table(
     Column("enabled", Boolean, nullable=False),
     # When it last spoke before it was reported as silent; once it speaks again this is not its last delivery any more.
     Column("silent_since", Instant),
+    # Up to which of its deliveries the content was forgotten, because it was kept long enough.
+    Column("emptied_to", UUID),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("deleted_at", Instant),
