@@ -38,11 +38,19 @@ class Evidence(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """What two leads have in common, and the probability that they are one."""
+    """What two leads have in common, and the probability that they are one.
+
+    Where nothing of the person agrees the rest was not looked at: ``bits`` and ``told`` are incomplete then.
+    """
 
     score: float
     bits: float
-    why: list[Evidence]
+    told: list[tuple[str, str, float, float]]
+
+    @property
+    def why(self) -> list[Evidence]:
+        """What each field says, as it was compared."""
+        return [Evidence(*one) for one in self.told]
 
 
 @dataclass(slots=True)
@@ -52,33 +60,46 @@ class _Sums:
     population: Population
     weights: Mapping[str, float]
     most: Mapping[Part, float]
-    why: list[Evidence] = field(default_factory=list)
+    told: list[tuple[str, str, float, float]] = field(default_factory=list)
     total: float = 0.0
     # Something that nobody has two of differs, or no more than one part of the name is known: a surname may be the family's.
     is_other: bool = False
     surname: float = 0.0
+    # An address says its domain, too.
+    has_told_domain: bool = False
     parts: dict[Part, float] = field(default_factory=dict)
 
     def add(self, name: str, other_name: str, kind: str, similarity: float, texts: tuple[str, str]) -> None:
         """Add what a field says."""
-        bits = _bits(self.population, kind, min(name, other_name), similarity, texts) * self.weights.get(name, 1.0)
         measure = MEASURES[kind]
+        if similarity < FAR:
+            bits = -measure.differ
+            if kind in _ONE_EACH:
+                self.is_other = True
+        else:
+            bits = _worth(self.population, kind, min(name, other_name), similarity, texts)
+        if self.weights:
+            bits *= self.weights.get(name, 1.0)
         if bits > 0:
-            told = self.parts.get(measure.part, 0.0)
-            bits = min(bits, max(self.most[measure.part] - told, 0.0))
-            self.parts[measure.part] = told + bits
-        if similarity < FAR and kind in _ONE_EACH:
-            self.is_other = True
-        if kind == "last_name" and bits > 0:
-            self.surname += bits
+            so_far = self.parts.get(measure.part, 0.0)
+            bits = min(bits, max(self.most[measure.part] - so_far, 0.0))
+            self.parts[measure.part] = so_far + bits
+            if kind == "last_name":
+                self.surname += bits
         self.total += bits
-        self.why.append(Evidence(name, other_name, similarity, bits))
+        self.told.append((name, other_name, similarity, bits))
+
+    def is_nobody(self) -> bool:
+        """Say whether too little of the person agrees, when all that tells of the person was compared.
+
+        Neighbours and colleagues agree on much; they are not one for it. A family has its surname in common.
+        """
+        return self.parts.get("person", 0.0) - (self.surname if self.is_other else 0.0) < _PERSONAL
 
     def share_surname(self) -> None:
         """Count the surname as something that a household has in common."""
         shared = min(self.surname, max(self.most["place"] - self.parts.get("place", 0.0), 0.0))
         self.total -= self.surname - shared
-        self.parts["person"] = self.parts.get("person", 0.0) - self.surname
 
 
 def compare(
@@ -87,14 +108,15 @@ def compare(
     """Compare two leads; ``weights`` makes fields count more or less than they do of themselves (0: not at all)."""
     sums = _Sums(population, weights, MOST if one.full or other.full else MOST_OF_A_FIRM)
     _compare_names(sums, one, other)
-    _compare_values(sums, one.values, other.values)
+    _compare_values(sums, one.personal, other.personal)
+    if sums.is_nobody():
+        bits = min(population.prior + sums.total, -1.0)
+        return Comparison(_probability(bits), bits, sums.told)
+    _compare_values(sums, one.shared, other.shared)
     if sums.is_other:
         sums.share_surname()
     bits = population.prior + sums.total
-    if sums.parts.get("person", 0.0) < _PERSONAL:
-        # Neighbours and colleagues agree on much; they are not one for it.
-        bits = min(bits, -1.0)
-    return Comparison(_probability(bits), bits, sums.why)
+    return Comparison(_probability(bits), bits, sums.told)
 
 
 def _probability(bits: float) -> float:
@@ -102,10 +124,7 @@ def _probability(bits: float) -> float:
     return round(1 / (1 + exp(-bounded * _LN2)), 4)
 
 
-def _bits(population: Population, kind: str, name: str, similarity: float, texts: tuple[str, str]) -> float:
-    measure = MEASURES[kind]
-    if similarity < FAR:
-        return -measure.differ
+def _worth(population: Population, kind: str, name: str, similarity: float, texts: tuple[str, str]) -> float:
     one, other = texts
     worth = population.worth(kind, name, one)
     if one != other:
@@ -113,7 +132,8 @@ def _bits(population: Population, kind: str, name: str, similarity: float, texts
     if similarity >= 1:
         return worth
     # Many more values are near to one than are the same.
-    share = measure.near if similarity >= NEAR else _FAR_SHARE * (measure.near > 0)
+    near = MEASURES[kind].near
+    share = near if similarity >= NEAR else _FAR_SHARE * (near > 0)
     return max(worth - _SLIP_COSTS_CHANCE, 0.0) * share
 
 
@@ -130,7 +150,8 @@ def _compare_names(sums: _Sums, one: Profile, other: Profile) -> None:
 
 
 def _compare_both(sums: _Sums, one: Profile, other: Profile) -> None:
-    first, last = first_name_alike(one.first, other.first) or 0.0, name_alike(one.last, other.last) or 0.0
+    first = 1.0 if one.first == other.first else first_name_alike(one.first, other.first) or 0.0
+    last = 1.0 if one.last == other.last else name_alike(one.last, other.last) or 0.0
     if max(first, last) < NEAR or first + last < FAR:
         crossed = name_alike(one.first, other.last) or 0.0, name_alike(one.last, other.first) or 0.0
         if sum(crossed) > first + last and min(crossed) >= FAR:
@@ -162,18 +183,19 @@ def _compare_part(sums: _Sums, one: Profile, other: Profile) -> None:
 
 def _compare_values(sums: _Sums, values: Mapping[str, tuple[str, str]], others: Mapping[str, tuple[str, str]]) -> None:
     unlike: dict[str, str] = {}
-    # An address says its domain, too.
-    has_told = False
     for name, (kind, text) in values.items():
         if (value := others.get(name)) is None:
             continue
         other_kind, other_text = value
         measured = kind if kind == other_kind else "text" if text == other_text else "choice"
-        similarity = None if measured == "domain" and has_told else alike(measured, text, other_text)
+        if measured == "domain" and sums.has_told_domain:
+            continue
+        similarity = 1.0 if text == other_text else alike(measured, text, other_text)
         if similarity is None or (measured == "email" and similarity == FAR and "person" in sums.parts):
             # Addresses are made of names: that the name is the same has been said.
             continue
-        has_told = has_told or (measured == "email" and similarity >= NEAR)
+        if measured == "email" and similarity >= NEAR:
+            sums.has_told_domain = True
         if similarity < FAR and name.startswith("attributes."):
             unlike[name] = measured
         else:

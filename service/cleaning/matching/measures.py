@@ -47,6 +47,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "choice": Measure("other", 0.2, 3, 0.5, 0),
 }
 
+PERSONAL: Final = frozenset(kind for kind, measure in MEASURES.items() if measure.part == "person")
+
 MOST: Final[dict[Part, float]] = {"person": 99, "company": 10, "place": 13, "other": 8}
 """How much all that tells of one thing may add up to: a street, its postcode and its town are one fact, not three."""
 

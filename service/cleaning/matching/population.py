@@ -34,6 +34,9 @@ class Population:
     seen: dict[str, int] = field(default_factory=dict)
     # How many of those counted are the two that are compared: both, where the sample is everybody.
     themselves: int = 1
+    # What values are worth, and what one is that nobody in the sample has.
+    _known: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    _rare: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, profiles: Iterable[Profile], *, size: int) -> Population:
@@ -55,10 +58,21 @@ class Population:
 
     def worth(self, kind: str, name: str, text: str) -> float:
         """Return what it is worth, in bits, that two leads agree on this value of a field."""
-        measure = MEASURES[kind]
         if kind in NAMES:
             name = "name"
         counter = self.counts.get(name)
+        if counter is None or text not in counter:
+            rare = self._rare.get((kind, name))
+            if rare is None:
+                rare = self._rare[kind, name] = self._worth(kind, name, text)
+            return rare
+        known = self._known.get((kind, name, text))
+        if known is None:
+            known = self._known[kind, name, text] = self._worth(kind, name, text)
+        return known
+
+    def _worth(self, kind: str, name: str, text: str) -> float:
+        measure, counter = MEASURES[kind], self.counts.get(name)
         others = max(counter[text] - self.themselves, 0) if counter else 0
         seen = self.seen.get(name, 0)
         chance = (others + _BELIEF * measure.chance) / (seen + _BELIEF)

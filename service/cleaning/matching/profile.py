@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from service.cleaning.companies import company_key
 from service.cleaning.freemail import FREE_MAIL
 from service.cleaning.mailbox import mailbox_key
+from service.cleaning.matching.measures import PERSONAL
 from service.cleaning.matching.words import folded
 
 
@@ -24,17 +25,21 @@ class Value(NamedTuple):
 
 @dataclass(slots=True)
 class Profile:
-    """What is compared of one lead. ``values`` has everything but the name by the lead's field, attributes as ``attributes.<name>``."""
+    """What is compared of one lead: the name, and values by the lead's field, attributes as ``attributes.<name>``.
+
+    ``personal`` are those that tell of the person, or of the firm where no person is named; ``shared`` those that others have as well.
+    """
 
     first: str
     last: str
     full: str
-    values: dict[str, Value]
+    personal: dict[str, Value]
+    shared: dict[str, Value]
 
     @property
-    def has_name(self) -> bool:
-        """Whether a person is named."""
-        return bool(self.full)
+    def values(self) -> dict[str, Value]:
+        """All that is known besides the name."""
+        return self.personal | self.shared
 
 
 # Words in the names of attributes, in the languages of our users. What is not recognised is judged by its values alone.
@@ -66,23 +71,24 @@ def profile_of(row: Mapping[str, Any]) -> Profile:
     """Return the profile of a lead's row."""
     first, last = folded(row["first_name"] or ""), folded(row["last_name"] or "")
     full = f"{first} {last}".strip() if first or last else folded(row["full_name"] or "")
-    values: dict[str, Value] = {}
+    personal: dict[str, Value] = {}
+    shared: dict[str, Value] = {}
     if email := row["email"]:
-        values["email"] = Value("email", mailbox_key(email))
+        personal["email"] = Value("email", mailbox_key(email))
     if phone := row["phone"]:
-        values["phone"] = Value("phone", phone.removeprefix("+"))
+        personal["phone"] = Value("phone", phone.removeprefix("+"))
     if row["company_name"] and (company := company_key(row["company_name"])):
-        values["company.name"] = Value("company" if full else "firm", company)
+        (shared if full else personal)["company.name"] = Value("company" if full else "firm", company)
     domain = row["company_domain"] or (email.rpartition("@")[2] if email else None)
     if domain and domain not in FREE_MAIL:
-        values["company.domain"] = Value("domain", domain)
+        shared["company.domain"] = Value("domain", domain)
     for name, column, kind in _PLAIN:
         if text := row[column]:
-            values[name] = Value(kind, folded(text))
+            shared[name] = Value(kind, folded(text))
     for name, value in row["attributes"].items():
         if (found := attribute(name, value)) is not None:
-            values[f"attributes.{name}"] = found
-    return Profile(first, last, full, values)
+            (personal if found.kind in PERSONAL else shared)[f"attributes.{name}"] = found
+    return Profile(first, last, full, personal, shared)
 
 
 _PLAIN: Final = (
@@ -94,16 +100,16 @@ _PLAIN: Final = (
 
 def attribute(name: str, value: Any) -> Value | None:
     """Return a custom attribute as it is compared, or None where there is nothing to compare."""
+    if type(value) is str:
+        return _told_by(name, value) if len(value) <= _LONG else None
     if isinstance(value, bool):
         return Value("choice", str(value))
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = " ".join(sorted(value))
     if not isinstance(value, str | int | float):
         return None
-    text = str(value).strip()
-    if not text or len(text) > _LONG or name.startswith("raw_"):
-        return None
-    return _told_by(_hint(name), text)
+    text = str(value)
+    return _told_by(name, text) if len(text) <= _LONG else None
 
 
 @lru_cache(4096)
@@ -112,7 +118,12 @@ def _hint(name: str) -> str | None:
     return next((kind for kind, pattern in _HINTS if pattern.search(plain)), None)
 
 
-def _told_by(hint: str | None, text: str) -> Value | None:
+@lru_cache(32_768)
+def _told_by(name: str, text: str) -> Value | None:
+    """Return what a text is, by the attribute's name if that says it, or else by how the text looks."""
+    hint, text = _hint(name), text.strip()
+    if not text:
+        return None
     day = _day(text) if hint in {None, "birth"} else None
     if day is not None:
         return Value("birth" if hint == "birth" else "date", day)

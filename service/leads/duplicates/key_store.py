@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.core.database import fetch
 
 _COLUMNS: Final = """id, email, phone, full_name, first_name, last_name, job_title, company_name, company_domain, country, region,
-    external_ids, attributes, test, created_at, erased_at, merged_into"""
+    attributes, test, erased_at, merged_into"""
 _LEADS: Final = text(f"SELECT {_COLUMNS} FROM leads WHERE id = ANY(CAST(:ids AS uuid[]))")
 _ROUGHLY: Final = text("SELECT greatest(reltuples, -1)::bigint AS size FROM pg_class WHERE oid = 'leads'::regclass")
 _EXACTLY: Final = text("SELECT count(*) AS size FROM leads")

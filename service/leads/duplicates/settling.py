@@ -18,7 +18,7 @@ from service.cleaning.matching.similarity import FAR
 from service.core import clock
 from service.core.database import transaction
 from service.core.errors import ServiceError, Unavailable
-from service.leads.duplicates import key_store, store
+from service.leads.duplicates import store
 from service.leads.duplicates.rules import matching_rules
 from service.leads.merging.merge import merge_leads
 from service.leads.operations import Writer
@@ -44,16 +44,21 @@ async def settle_next(engine: AsyncEngine) -> int:
 async def _settle(connection: AsyncConnection, pair: Mapping[str, Any], *, now: datetime) -> None:
     named = (pair["lead_id"], pair["other_id"])
     lives_on = await store.survivors_of(connection, named)
-    rows = await key_store.read_leads(connection, set(lives_on.values()))
+    rows = await store.read_leads(connection, set(lives_on.values()))
     one, other = (rows.get(lives_on.get(lead_id, lead_id)) for lead_id in named)
     if one is None or other is None:
         await store.reopen(connection, pair)
     elif one["id"] == other["id"]:
         await store.decide(connection, pair, status="merged", by=ACTOR, now=now)
-    elif pair["found_by"] == "bridged" and not await _may_bridge(connection, one, other):
+    elif _is_gone(one, other) or (pair["found_by"] == "bridged" and not await _may_bridge(connection, one, other)):
         await store.reopen(connection, pair)
     else:
         await _merge(connection, pair, *older_first(one, other), now=now)
+
+
+def _is_gone(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two leads cannot be merged now: one was erased, or one of them is a test and the other is not."""
+    return one["erased_at"] is not None or other["erased_at"] is not None or one["test"] != other["test"]
 
 
 def older_first(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
