@@ -28,6 +28,7 @@ from service.intake.imports import routes as imports
 from service.intake.imports.processes import Importers
 from service.intake.processing import process_waiting
 from service.intake.reception import Reception
+from service.intake.retention import forget_content
 from service.intake.shortcut import Deliveries, with_shortcut
 from service.intake.silence import report_silent
 from service.intake.webhooks import install_intake
@@ -135,13 +136,13 @@ async def run_worker(settings: Settings) -> None:
     engine = create_engine(_address(settings), pool_size=settings.database_pool)
     importers = Importers(engine, count=settings.import_processes, database_url=settings.database_url)
     try:
-        await Worker(engine, settings, tasks(engine, importers)).run()
+        await Worker(engine, settings, tasks(engine, importers, retention_days=settings.retention_days)).run()
     finally:
         await importers.stop()
         await engine.dispose()
 
 
-def tasks(engine: AsyncEngine, importers: Importers | None = None) -> list[Task]:
+def tasks(engine: AsyncEngine, importers: Importers | None = None, *, retention_days: int = 90) -> list[Task]:
     """Return what a worker does, and how often when there is nothing to do."""
     importing = importers or Importers(engine)
 
@@ -154,6 +155,10 @@ def tasks(engine: AsyncEngine, importers: Importers | None = None) -> list[Task]
     async def forget_answers() -> int:
         async with transaction(engine) as connection:
             return await idempotency.forget_expired(connection, clock.now())
+
+    async def forget_deliveries() -> int:
+        async with transaction(engine) as connection:
+            return await forget_content(connection, now=clock.now(), days=retention_days)
 
     async def report_silence() -> int:
         async with transaction(engine) as connection:
@@ -170,6 +175,7 @@ def tasks(engine: AsyncEngine, importers: Importers | None = None) -> list[Task]
         Task("fold_statistics", fold_statistics, every=1.0),
         Task("forget_answers", forget_answers, every=60.0),
         Task("report_silence", report_silence, every=300.0),
+        Task("forget_deliveries", forget_deliveries, every=3600.0),
     ]
 
 

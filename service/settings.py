@@ -54,7 +54,11 @@ class Settings(BaseSettings):
     max_import_bytes: Annotated[int, Field(ge=1024, le=1 << 40, description="Largest file of an import")] = 1 << 30
     import_processes: Annotated[
         int,
-        Field(ge=0, le=64, description="Processes a worker starts while there is an import; 0 lets the worker do it itself"),
+        Field(
+            ge=0,
+            le=64,
+            description="Processes a worker starts while there is an import; 0 lets the worker do it itself",
+        ),
     ] = 2
     rate_limit: Annotated[
         int, Field(ge=0, description="Requests per minute and key, per API process; 0 switches the limit off")
@@ -62,6 +66,10 @@ class Settings(BaseSettings):
     intake_queue: Annotated[
         int, Field(ge=1, le=1_000_000, description="Deliveries that may wait for their commit before 503 is answered")
     ] = 4096
+    retention_days: Annotated[
+        int,
+        Field(ge=1, le=36_500, description="Days that raw deliveries are kept as they came, unless their channel says"),
+    ] = 90
     shutdown_seconds: Annotated[int, Field(ge=1, le=600, description="How long a stop waits for what was accepted")] = (
         30
     )
