@@ -106,7 +106,8 @@ _CSV: Final[Mapping[Cell, Callable[[Any], str]]] = {
     "text": cell_text,
     "boolean": cell_text,
     "texts": cell_text,
-    "instant": lambda value: value.isoformat().replace("+00:00", "Z"),
+    # All instants are in UTC; asking each for its offset takes longer than the rest.
+    "instant": lambda value: value.replace(tzinfo=None).isoformat() + "Z",
     "json": lambda value: _json(value) if value else "",
 }
 _PARQUET: Final[Mapping[Cell, Callable[[Any], Any]]] = {
