@@ -11,6 +11,7 @@ stage      the stage of the figure
 part       funnel: reached (default), entered, skipped, open, churned, churned.<category>, decided;
            period: in (default), out, next (exits onward), opening, closing; trend: in;
            flow: from.<stage>, or from.nothing for those acquired;
+           attribution: channel:<name> or campaign:<name>, those touched by it (window: the look-back);
            velocity: to.there, to.other, to.open (how journeys to the stage ended), in.left, in.open (stays in it);
            cohorts: all (default), or those that came to the stage at an age, such as P30D..P60D (above .. up to)
 =========  ======================================================================================================
@@ -29,13 +30,16 @@ from service.stats.asking import behind_of, parse_duration, question_of
 from service.stats.cohorts import MILESTONES
 from service.stats.definitions import FUNNEL_PARTS, cells_in
 from service.stats.flow import FLOW_PARTS, NOTHING
-from service.stats.funnel import PERIOD_PARTS, RUNGS, STAGES, onward
+from service.stats.funnel import LAST, PERIOD_PARTS, RUNGS, STAGES, onward
 from service.stats.question import Question
+from service.stats.returns import COSTED
+from service.stats.schemas.behind import BehindQuery
 from service.stats.store import behind, sources
 from service.stats.store.dimensions import Shape
 from service.stats.store.durations import journeys_by_end, stays_behind
 from service.stats.store.flows import moves_between
 from service.stats.store.milestones import journeys_aged
+from service.stats.store.paths import journeys_touched
 
 
 class Behind(NamedTuple):
@@ -58,6 +62,8 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime) -> Behind:
     question = question_of(query, mode="cohort" if query.behind in _COHORTS else "period", now=now)
     if query.behind == "cohorts":
         return _cohorts(question, query.stage, query.part or _ALL)
+    if query.behind == "attribution":
+        return _attribution(query, now)
     if query.behind == "velocity":
         return _velocity(question, query.stage, query.part or "", now)
     stages, parts = _PARTS[query.behind]
@@ -86,6 +92,23 @@ def _flow(question: Question, stage: str, part: str) -> Behind:
     if source == NOTHING:
         return Behind(moves_between(Shape.of(question), acquired=True), given)
     return Behind(moves_between(Shape.of(question), acquired=False), given | {"source": source})
+
+
+def _attribution(query: BehindQuery, now: datetime) -> Behind:
+    # The window of such an address is the look-back of the question.
+    question = question_of(query.model_copy(update={"window": None}), mode="cohort", now=now)
+    if query.stage != LAST:
+        raise Invalid("?stage", f"must be {LAST}: it is wins that are credited")
+    by, colon, name = (query.part or "").partition(":")
+    if by not in COSTED:
+        raise Invalid("?part", "must be channel or campaign, a colon and the name; or without both, for what has none")
+    given = sources.parameters(question) | {"low": question.low, "high": question.high}
+    if colon:
+        given["touched"] = name
+    if query.window is not None:
+        given["lookback"] = parse_duration(query.window)
+    shape = Shape.of(question)
+    return Behind(journeys_touched(shape, by, known=bool(colon), limited=query.window is not None), given)
 
 
 def _velocity(question: Question, stage: str, part: str, now: datetime) -> Behind:

@@ -10,7 +10,9 @@ from service.core import clock
 from service.core.http.answers import json_answer
 from service.core.http.auth import require
 from service.core.http.routing import ReadConnection, ServiceRoute
-from service.stats import carding, operations, returning
+from service.stats import carding, crediting, operations, ranking, returning
+from service.stats.schemas.attribution import AttributionOut, AttributionQuery
+from service.stats.schemas.bottlenecks import BottlenecksOut, BottlenecksQuery
 from service.stats.schemas.cohorts import CohortsOut, CohortsQuery
 from service.stats.schemas.flow import FlowOut, FlowQuery, OccupancyOut, OccupancyQuery
 from service.stats.schemas.funnel import FunnelOut, FunnelQuery
@@ -87,3 +89,25 @@ async def get_channels(query: Annotated[ChannelsQuery, Query()], connection: Rea
 async def get_kpis(query: Annotated[KpisQuery, Query()], connection: ReadConnection) -> Response:
     """Answer with new leads, conversion, time to win, cost per customer, revenue and value, and whether they changed by more than noise."""
     return json_answer(await carding.kpis(connection, query, now=clock.now()))
+
+
+@router.get(
+    "/attribution",
+    response_model=AttributionOut,
+    operation_id="get_attribution",
+    summary="Which touches are credited with the wins",
+)
+async def get_attribution(query: Annotated[AttributionQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with the wins and the revenue that six models credit each touched channel or campaign with."""
+    return json_answer(await crediting.attribution(connection, query, now=clock.now()))
+
+
+@router.get(
+    "/bottlenecks",
+    response_model=BottlenecksOut,
+    operation_id="get_bottlenecks",
+    summary="Which step of the funnel would gain the most wins",
+)
+async def get_bottlenecks(query: Annotated[BottlenecksQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with the steps of the funnel, ranked by the wins gained if each did as well as its best quarter or channel."""
+    return json_answer(await ranking.bottlenecks(connection, query, now=clock.now()))

@@ -90,6 +90,28 @@ def kpis_text(question: Question) -> str:
     )
 
 
+def bottlenecks_text(question: Question) -> str:
+    """Return the definition of bottlenecks in words."""
+    return (
+        f"{_common(question)} step: of those that came to a stage (or beyond), the share that came to the next. Each step is held to its best "
+        "example among the last four whole quarters (by start) and the channels of the interval: to the lower 95 % bound of its rate, so that "
+        "luck promises little; examples with fewer than 30 to pass are not looked at. wins_gained: what the step would pass on more, times "
+        "the share of those that pass that are won. Steps are ranked by it; gains of several steps do not add up."
+    )
+
+
+def attribution_text(question: Question, by: str, lookback: timedelta | None) -> str:
+    """Return the definition of an attribution in words."""
+    limit = f" within {duration(lookback)} before it" if lookback is not None else ""
+    return (
+        f"{_common(question)} A win is shared among the touches of its journey before it{limit}, by {by}; without one, among what started the "
+        "journey. first, last: all to that touch; linear: alike; position: 40 % to the first and the last each, 20 % to those between, two "
+        "share alike; time_decay: half as much for every seven days before the win; markov: by removal effect in a chain of order 1 over "
+        "all paths, those that were not won (yet) included, solved exactly. The credits of each model add up to all wins and all revenue. "
+        "touched_wins: won journeys with such a touch, counted once for each."
+    )
+
+
 def cohorts_text(question: Question, milestone: str, interval: Interval) -> str:
     """Return the definition of a cohort triangle in words."""
     how = " (or beyond it)" if question.skips == "credit" and milestone != "churned" else ""

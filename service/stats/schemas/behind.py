@@ -6,7 +6,7 @@ from typing import Literal
 
 from service.stats.schemas.scope import ScopeQuery
 
-Behind = Literal["funnel", "period", "trend", "flow", "cohorts", "velocity"]
+Behind = Literal["funnel", "period", "trend", "flow", "cohorts", "velocity", "attribution"]
 
 
 class BehindQuery(ScopeQuery):

@@ -66,3 +66,13 @@ transitions: Final = table(
     column("recorded_at", Instant),
     column("superseded_at", Instant),
 )
+
+touchpoints: Final = table(
+    "touchpoints",
+    column("lead_id", UUID),
+    column("id", UUID),
+    column("journey", Integer),
+    column("channel", Text),
+    column("campaign", Text),
+    column("occurred_at", Instant),
+)

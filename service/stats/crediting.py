@@ -1,0 +1,56 @@
+"""Attribution answered: paths of the won and of the others, credited by six models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.errors import Invalid
+from service.stats.asking import parse_duration, question_of
+from service.stats.attribution import Name, credit_lines
+from service.stats.definitions import REACHED
+from service.stats.funnel import LAST
+from service.stats.question import Addresses, definition, duration
+from service.stats.returns import amount_out
+from service.stats.schemas.attribution import AttributionQuery
+from service.stats.store.paths import lost_paths, won_paths
+from service.stats.wording import attribution_text
+
+
+async def attribution(connection: AsyncConnection, query: AttributionQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `AttributionOut`, which touches are credited with the wins of journeys that started in the interval."""
+    for name in ("window", "known_at"):
+        if getattr(query, name) is not None:
+            raise Invalid(f"?{name}", "does not go with attribution; lookback limits which touches are credited")
+    question = question_of(query, mode="cohort", now=now)
+    lookback = parse_duration(query.lookback, pointer="?lookback") if query.lookback is not None else None
+    won = await won_paths(connection, question, by=query.by, lookback=lookback)
+    not_won = await lost_paths(connection, question, by=query.by)
+    addresses = Addresses.of(question, (), behind="attribution").between(question.start, question.end)
+    limit = f"&window={duration(lookback)}" if lookback is not None else ""
+
+    def touched(name: Name) -> str:
+        return addresses.at(LAST, query.by if name is None else f"{query.by}:{quote(name, safe='')}") + limit
+
+    revenue: Counter[str] = Counter()
+    for one in won:
+        if one.currency is not None and one.amount is not None:
+            revenue[one.currency] += one.amount  # type: ignore[assignment]  # a counter of money
+    described = definition(question, attribution_text(question, query.by, lookback))
+    described |= {"by": query.by, "lookback": duration(lookback) if lookback is not None else None}
+    funnel = Addresses.of(question, (), behind="funnel").between(question.start, question.end)
+    return {
+        "definition": described,
+        "credits": list(credit_lines(won, not_won, {name: touched(name) for one in won for name in one.path})),
+        "totals": {
+            "journeys": len(won) + sum(not_won.values()),
+            "wins": len(won),
+            "revenue": {currency: amount_out(Decimal(amount)) for currency, amount in sorted(revenue.items())},
+            "leads": funnel.at(LAST, REACHED),
+        },
+    }

@@ -1,0 +1,139 @@
+"""Who is credited with the wins: every model gives away exactly what there was."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.stats.attribution import Won, attribute, in_cents
+from service.stats.estimators.credit import MODELS, RULES, collapse, removal_credits
+
+JOURNEYS: list[tuple[list[tuple[str | None, int]], int | None, str | None]] = [
+    ([("web", 1), ("fair", 8), ("mail", 15)], 15, "100"),
+    ([("web", 2), ("mail", 4)], 20, "50.01"),
+    ([("fair", 3)], 9, "33.33"),
+    ([(None, 3), ("web", 5)], 30, None),
+    ([("web", 6)], None, None),
+    ([("web", 6), ("mail", 7)], None, None),
+]
+
+
+async def _live(
+    client: AsyncClient, number: int, touches: list[tuple[str | None, int]], won: int | None, amount: str | None
+) -> None:
+    email = f"lead{number}@firma.de"
+    for channel, day in touches:
+        body = {"email": email, "occurred_at": f"2026-01-{day:02}T08:00:00Z"} | (
+            {"channel": channel} if channel else {}
+        )
+        lead = (await client.post("/v1/leads", json=body)).json()
+    if won is not None:
+        step = {"event": "win", "allow_skip": True, "occurred_at": f"2026-01-{won:02}T08:00:00Z"}
+        step |= {"amount": amount, "currency": "EUR"} if amount else {}
+        assert (await client.post(f"/v1/leads/{lead['id']}/transitions", json=step)).status_code == 201
+
+
+def _expected(model: str, lookback: int | None = None) -> dict[str | None, float]:
+    wins: dict[str | None, float] = {}
+    for touches, won, _ in JOURNEYS:
+        if won is None:
+            continue
+        near = [(name, won - day) for name, day in touches if lookback is None or won - day <= lookback]
+        near = near or [(touches[0][0], 0)]
+        for (name, _), share in zip(near, RULES[model]([float(age) for _, age in near]), strict=True):
+            wins[name] = wins.get(name, 0.0) + share
+    return wins
+
+
+@pytest.mark.parametrize("lookback", [None, 7])
+async def test_every_model_shares_what_there_was(client: AsyncClient, lookback: int | None) -> None:
+    for number, (touches, won, amount) in enumerate(JOURNEYS):
+        await _live(client, number, touches, won, amount)
+    query = f"?lookback=P{lookback}D" if lookback else ""
+    answer = (await client.get(f"/v1/stats/attribution{query}")).json()
+    totals = answer["totals"]
+    assert (totals["journeys"], totals["wins"], totals["revenue"]) == (6, 4, {"EUR": "183.34"})
+    for model in MODELS:
+        credited = {line["value"]: line["models"][model] for line in answer["credits"]}
+        assert sum(one["wins"] for one in credited.values()) == pytest.approx(4)
+        assert sum(Decimal(one["revenue"].get("EUR", "0")) for one in credited.values()) == Decimal("183.34")
+        if model != "markov":
+            wins = {name: one["wins"] for name, one in credited.items() if one["wins"]}
+            assert wins == pytest.approx({name: share for name, share in _expected(model, lookback).items() if share})
+    if lookback is None:
+        paths = [(tuple(name for name, _ in touches), won is not None) for touches, won, _ in JOURNEYS]
+        shares = removal_credits(collapse(paths))
+        assert {line["value"]: line["models"]["markov"]["share"] for line in answer["credits"]} == pytest.approx(shares)
+    for line in answer["credits"]:
+        if line["touched_wins"]:
+            listed = (await client.get(line["leads"] + "&count=true")).json()
+            assert listed.get("total") == line["touched_wins"], listed
+    assert (await client.get(totals["leads"] + "&count=true")).json()["total"] == 4
+
+
+async def test_a_repurchase_without_a_touch_is_its_own_start(client: AsyncClient) -> None:
+    await _live(client, 1, [("web", 1)], 3, "10")
+    lead = (await client.get("/v1/leads?email=lead1@firma.de")).json()["data"][0]
+    for step in ({"event": "repurchase"}, {"event": "win", "amount": "20", "currency": "EUR"}):
+        assert (await client.post(f"/v1/leads/{lead['id']}/transitions", json=step)).status_code == 201
+    answer = (await client.get("/v1/stats/attribution")).json()
+    last: dict[str | None, Any] = {line["value"]: line["models"]["last"]["revenue"] for line in answer["credits"]}
+    # The second journey has the channel of the first, and no touch of its own.
+    assert last == {"web": {"EUR": "30.00"}}
+    assert [line["touched_wins"] for line in answer["credits"]] == [2]
+    assert (await client.get(answer["credits"][0]["leads"] + "&count=true")).json()["total"] == 2
+
+
+@given(st.dictionaries(st.sampled_from("abcdefg"), st.floats(0, 1e6), min_size=1))
+def test_cents_add_up(shares: dict[str, float]) -> None:
+    total = sum((Decimal(repr(share)) for share in shares.values()), Decimal(0)).quantize(Decimal("0.01"))
+    cents = in_cents(shares)
+    assert sum(cents.values()) == total
+    assert all(abs(cents[name] - Decimal(repr(share))) < Decimal("0.01") for name, share in shares.items())
+
+
+paths = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(["a", "b", None]), min_size=1, max_size=4),
+        st.sampled_from([None, "EUR", "CNY"]),
+        st.integers(1, 9999),
+    ),
+    max_size=15,
+)
+
+
+@given(paths)
+def test_nothing_is_lost_and_nothing_invented(told: list[tuple[list[str | None], str | None, int]]) -> None:
+    won = [
+        Won(
+            tuple(path),
+            tuple(float(len(path) - place) for place in range(len(path))),
+            currency,
+            Decimal(amount) if currency else None,
+        )
+        for path, currency, amount in told
+    ]
+    for found in attribute(won, {("a", "b"): 3}).values():
+        assert sum(found.wins.values()) == pytest.approx(len(won))
+        for currency in ("EUR", "CNY"):
+            total = float(sum(one.amount or 0 for one in won if one.currency == currency))
+            assert sum(found.revenue.get(currency, {}).values()) == pytest.approx(total)
+
+
+async def test_wrong_parameters_are_named(client: AsyncClient) -> None:
+    for query, pointer in (
+        ("by=owner", "?by"),
+        ("lookback=long", "?lookback"),
+        ("window=P3D", "?window"),
+        ("known_at=2026-01-01", "?known_at"),
+    ):
+        answer = await client.get(f"/v1/stats/attribution?{query}")
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == pointer
+    for query in ("stage=churned&part=channel", "stage=won&part=owner:me"):
+        assert (await client.get(f"/v1/leads?behind=attribution&{query}")).status_code == 422
