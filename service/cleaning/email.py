@@ -17,6 +17,7 @@ _TOTAL_LIMIT: Final = 254
 _TOO_LONG: Final = "is too long: at most 64 characters before the @ sign and 254 in all"
 # RFC 5322 dot-atom, already lower case: all but a few mailboxes, and quicker to check than by the library.
 _DOT_ATOM: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_SIMPLE: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9.-]+")
 _IN_BRACKETS: Final = re.compile(r"<([^<>]*@[^<>]*)>")
 _BETWEEN: Final = re.compile(r"[,;\s]+")
 
@@ -28,7 +29,9 @@ def clean_email(raw: str) -> str:
     """
     if len(raw) > EMAIL_LIMIT:
         raise Unusable(f"is longer than {EMAIL_LIMIT} characters")
-    address = _first_address(raw)
+    address = raw.lower()
+    if not _SIMPLE.fullmatch(address):
+        address = _first_address(raw)
     local, at, domain = address.rpartition("@")
     if not at:
         raise Unusable("has no @ sign: an e-mail address looks like name@example.com")

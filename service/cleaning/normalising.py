@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from service.cleaning.country import clean_country
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from service.cleaning.rules import Rules
 
 _Value = TypeVar("_Value")
+_Fields = dict[str, Any]
+
+_NAMES: Final = tuple(one.name for one in fields(Submission))
+_values_of: Final = attrgetter(*_NAMES)
 
 _FIRST_YEAR: Final = 1900
 _TAG_LIMIT: Final = 100
@@ -40,8 +45,19 @@ _PLAIN: Final = (
     "referred_by",
     "owner",
 )
+_KEPT: Final = (
+    *_PLAIN,
+    "country",
+    "region",
+    "email",
+    "phone",
+    "company_domain",
+    "full_name",
+    "first_name",
+    "last_name",
+)
 # Where a field stands in the body of POST /v1/leads, and the reason it gives the verdict.
-_FIELDS: Final = {
+_POINTERS: Final = {
     "email": ("/email", "email_invalid"),
     "phone": ("/phone", "phone_invalid"),
     "country": ("/company/country", "country_invalid"),
@@ -78,62 +94,54 @@ def normalise(submission: Submission, default_region: str | None = None, rules: 
     Never raises; what was normalised before comes out unchanged.
     """
     found = _Findings()
-    fields = _plain_fields(found, submission) | _place(found, submission)
-    regions = tuple(region for region in (fields["country"], default_region) if region)
-    fields["email"] = email = _checked(found, "email", submission.email, clean_email, EMAIL_LIMIT + 1)
-    fields["phone"] = _phone(found, submission.phone, regions)
-    domain = _checked(found, "company_domain", submission.company_domain, company_domain)
-    found.keep("email", submission.email, email)
-    found.keep("company_domain", submission.company_domain, domain)
-    if domain is None and email is not None:
-        domain = mail_domain(email.rpartition("@")[2]).company
-    fields["company_domain"] = domain
-    fields |= _name(found, submission)
-    attributes = storable(submission.attributes) if submission.attributes else {}
-    cleaned = replace(
-        submission,
-        **fields,
-        utm=_utm(found, submission.utm) if submission.utm else {},
-        external_ids=_external_ids(found, submission.external_ids) if submission.external_ids else {},
-        consent=storable(submission.consent) if submission.consent else {},
-        tags=_tags(submission.tags) if submission.tags else (),
-        attributes=attributes | found.notes if found.notes else attributes,
-        occurred_at=_aware(submission.occurred_at),
-    )
+    given = dict(zip(_NAMES, _values_of(submission), strict=True))
+    made = dict(given)
+    for name in _PLAIN:
+        if given[name] is not None:
+            made[name] = one_line(given[name])
+    _clean_place(found, given, made)
+    made["email"] = email = _checked(found, "email", given["email"], clean_email, EMAIL_LIMIT + 1)
+    made["phone"] = _phone(found, given["phone"], made["country"], default_region)
+    made["company_domain"] = _checked(found, "company_domain", given["company_domain"], company_domain)
+    _clean_name(given, made)
+    for name in _KEPT:
+        if given[name] != made[name] and given[name] is not None:
+            found.keep(name, given[name], made[name])
+    if made["company_domain"] is None and email is not None:
+        made["company_domain"] = mail_domain(email.rpartition("@")[2]).company
+    _clean_tables(found, given, made)
+    if given["tags"]:
+        made["tags"] = _tags(given["tags"])
+    made["occurred_at"] = _aware(given["occurred_at"])
+    cleaned = Submission(**made)
     verdict, reasons = judge(cleaned, found.reasons, rules)
     return Cleaned(cleaned, verdict, reasons, tuple(found.faults), found.raw)
 
 
-def _plain_fields(found: _Findings, submission: Submission) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name in _PLAIN:
-        given = getattr(submission, name)
-        if given is not None:
-            fields[name] = line = one_line(given)
-            if line != given:
-                found.keep(name, given, line)
-    return fields
+def _clean_place(found: _Findings, given: _Fields, made: _Fields) -> None:
+    country = _checked(found, "country", given["country"], clean_country)
+    region = one_line(given["region"])
+    made["region"], made["country"] = clean_region(region, country) if region is not None else (None, country)
 
 
-def _place(found: _Findings, submission: Submission) -> dict[str, str | None]:
-    country = _checked(found, "country", submission.country, clean_country)
-    found.keep("country", submission.country, country)
-    region = one_line(submission.region)
-    if region is not None:
-        region, country = clean_region(region, country)
-        found.keep("region", submission.region, region)
-    return {"country": country, "region": region}
+def _clean_name(given: _Fields, made: _Fields) -> None:
+    full, first, last = given["full_name"], given["first_name"], given["last_name"]
+    if full is not None or first is not None or last is not None:
+        name = clean_name(one_line(full), one_line(first, _NAME_LIMIT), one_line(last, _NAME_LIMIT))
+        made["full_name"], made["first_name"], made["last_name"] = name.full, name.first, name.last
 
 
-def _name(found: _Findings, submission: Submission) -> dict[str, str | None]:
-    full, first, last = submission.full_name, submission.first_name, submission.last_name
-    if full is None and first is None and last is None:
-        return {}
-    name = clean_name(one_line(full), one_line(first, _NAME_LIMIT), one_line(last, _NAME_LIMIT))
-    found.keep("full_name", full, name.full)
-    found.keep("first_name", first, name.first)
-    found.keep("last_name", last, name.last)
-    return {"full_name": name.full, "first_name": name.first, "last_name": name.last}
+def _clean_tables(found: _Findings, given: _Fields, made: _Fields) -> None:
+    if given["utm"]:
+        made["utm"] = _utm(found, given["utm"])
+    if given["external_ids"]:
+        made["external_ids"] = _external_ids(found, given["external_ids"])
+    if given["consent"]:
+        made["consent"] = storable(given["consent"])
+    if given["attributes"]:
+        made["attributes"] = storable(given["attributes"])
+    if found.notes:
+        made["attributes"] = made["attributes"] | found.notes
 
 
 def _checked(
@@ -145,15 +153,15 @@ def _checked(
     try:
         return clean(line)
     except Unusable as why:
-        found.report(_FIELDS[name][0], str(why), _FIELDS[name][1])
+        found.report(_POINTERS[name][0], str(why), _POINTERS[name][1])
         return None
 
 
-def _phone(found: _Findings, given: str | None, regions: tuple[str, ...]) -> str | None:
+def _phone(found: _Findings, given: str | None, country: str | None, default_region: str | None) -> str | None:
     if given is None:
         return None
+    regions = tuple(region for region in (country, default_region) if region)
     phone = _checked(found, "phone", given, lambda line: clean_phone(line, regions), PHONE_LIMIT + 1)
-    found.keep("phone", given, phone and phone.number)
     if phone is None:
         return None
     if not phone.assigned:

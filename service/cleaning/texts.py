@@ -23,8 +23,10 @@ def one_line(value: object, limit: int = TEXT_LIMIT) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else _digits(value)
-    if text.isascii() and text.isprintable():
-        line = " ".join(text.split())
+    # The only space that counts as printable is the ordinary one.
+    if text.isprintable() and (text.isascii() or unicodedata.is_normalized("NFC", text)):
+        is_tidy = "  " not in text and text[:1] != " " and text[-1:] != " "
+        line = text if is_tidy else " ".join(text.split())
     else:
         line = " ".join(_visible(unicodedata.normalize("NFC", text)).split())
         line = unicodedata.normalize("NFC", line).strip(_KEPT_FORMATS + " ")

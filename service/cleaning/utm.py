@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from service.cleaning.texts import one_line
@@ -23,30 +24,33 @@ _PLACEHOLDER: Final = re.compile(
 _SMALL: Final = frozenset({"source", "medium"})
 
 
-def clean_utm(given: Mapping[str, str]) -> dict[str, tuple[str, str | None]]:
+def clean_utm(given: Mapping[str, Any]) -> dict[str, tuple[Any, str | None]]:
     """Return {bare name: (what was given, what it means)}: ``utm_source`` and ``Source`` are both ``source``.
 
     Percent signs are decoded, source and medium are in lower case, and a placeholder that was never filled in (``{{campaign.name}}``)
     means nothing.
     """
-    found: dict[str, tuple[str, str | None]] = {}
+    found: dict[str, tuple[Any, str | None]] = {}
     for key, value in given.items():
-        name = one_line(key, _NAME_LIMIT)
-        bare = _bare(name) if name else None
+        bare = _bare(key)
         if not bare:
             continue
-        meant = _meaning(one_line(value), bare)
+        meant = _meaning(value, bare) if isinstance(value, str) else one_line(value)
         if meant is not None or (bare not in found and value not in {None, ""}):
             found[bare] = (value, meant)
     return found
 
 
-def _bare(name: str) -> str:
-    lower = name.lower().strip(" _.-")
+@lru_cache(maxsize=1024)
+def _bare(key: str) -> str:
+    lower = (one_line(key, _NAME_LIMIT) or "").lower().strip(" _.-")
     return _PREFIX.sub("", lower, count=1).strip(" _.-") if lower.startswith("utm") else lower
 
 
-def _meaning(text: str | None, bare: str) -> str | None:
+# The links of one campaign say the same again and again.
+@lru_cache(maxsize=16_384)
+def _meaning(value: str, bare: str) -> str | None:
+    text = one_line(value)
     while text is not None and "%" in text and (decoded := one_line(unquote(text))) != text:
         text = decoded
     if text is None or _PLACEHOLDER.fullmatch(text):
