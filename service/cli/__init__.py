@@ -12,8 +12,6 @@ from service.cli.channels import channels
 from service.cli.db import db
 from service.cli.demo import demo
 from service.cli.export import export_
-from service.cli.export import export_
-from service.cli.importer import importer
 from service.cli.keys import keys
 from service.cli.openapi import openapi
 from service.cli.serve import serve
@@ -33,7 +31,7 @@ def leads() -> None:
     """
 
 
-for command in (serve, worker, db, keys, channels, verify, stats, demo, export_, export_, openapi, api, importer):
+for command in (serve, worker, db, keys, channels, verify, stats, demo, export_, openapi, api):
     leads.add_command(command)
 
 

@@ -9,7 +9,7 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
-from service.cli.children import end_with_supervisor
+from service.core.children import end_with_supervisor
 from service.settings import Settings, load_settings
 
 

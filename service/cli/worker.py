@@ -6,8 +6,8 @@ import asyncio
 
 import click
 
-from service.cli.children import end_with_supervisor
 from service.cli.connecting import database_address
+from service.core.children import end_with_supervisor
 from service.settings import load_settings
 
 

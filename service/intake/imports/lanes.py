@@ -21,15 +21,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.core import clock
+from service.core import clock, outage
 from service.core.database import transaction
+from service.core.errors import Unavailable
 from service.intake.imports import activity_rows, history_rows, lead_rows, spend_rows, store
 from service.intake.imports.opening import Opened
 from service.intake.imports.outcomes import Outcome
 from service.intake.imports.records import Reader
 from service.intake.imports.reverting import revert_some
 from service.intake.imports.schemas import ImportOptions
-from service.intake.processing import passes
 from service.leads.book import Book
 
 _log = structlog.get_logger(__name__)
@@ -134,6 +134,11 @@ async def _settle(
     if not await store.settle_chunk(connection, import_id, number, outcome=outcome.columns(), counts=counts, now=now):
         raise _Overtaken
     _log.info("import_piece_done", import_id=str(import_id), number=number, **counts)
+
+
+def passes(error: Exception) -> bool:
+    """Return whether an error says nothing about a row: the database is away or busy, or is not the one this code was made for."""
+    return isinstance(error, Unavailable) or outage.retry_after(error) is not None or outage.is_ours(error)
 
 
 async def _carefully(connection: AsyncConnection, rows: Sequence[Any], write: Write) -> Outcome:

@@ -1,7 +1,8 @@
 """Processes of their own for imports: a file keeps a core busy, and webhooks must not wait for it.
 
-The worker starts them when there is something to do, and they end when there is nothing left. They need nothing from it: `lanes` says how
-they share an import. A child ends with its worker, however that dies.
+The worker starts one when there is something to do. It makes the others out of itself, so that they share the memory of what they all
+need, and all end when there is nothing left. They need nothing from the worker: `lanes` says how they share an import. They end with it,
+however it dies.
 """
 
 from __future__ import annotations
@@ -29,21 +30,20 @@ _AWAY_SECONDS: Final = 1.0
 
 
 class Importers:
-    """Sees to it that imports are worked on: by ``count`` processes, or by the caller itself if that is 0."""
+    """Sees to it that imports are worked on: by ``count`` processes, or by the caller itself if that is 0; `stop` waits for them."""
 
     def __init__(self, engine: AsyncEngine, *, count: int = 0, database_url: str | None = None) -> None:
         self._engine = engine
         self._count = count
         self._environment = os.environ | ({"LEADS_DATABASE_URL": database_url} if database_url else {})
-        self._children: list[asyncio.subprocess.Process] = []
+        self._child: asyncio.subprocess.Process | None = None
         self._pipe: tuple[int, int] | None = None
 
     async def run(self) -> int:
         """Do a piece of work, or see to it that others do."""
         if not self._count:
             return await lanes.work(self._engine)
-        self._children = [child for child in self._children if child.returncode is None]
-        if len(self._children) < self._count:
+        if self._child is None or self._child.returncode is not None:
             async with transaction(self._engine) as connection:
                 waiting = await store.is_waiting(connection)
             if waiting:
@@ -53,18 +53,16 @@ class Importers:
     async def _start(self) -> None:
         # Children watch the reading end: it closes with this process, however it dies.
         self._pipe = self._pipe or os.pipe()
-        command = (sys.executable, "-m", "service.cli", "importer", "--supervisor", str(self._pipe[0]))
-        while len(self._children) < self._count:
-            child = await asyncio.create_subprocess_exec(*command, env=self._environment, pass_fds=(self._pipe[0],))
-            self._children.append(child)
-            _log.info("importer_started", pid=child.pid)
+        command = (sys.executable, "-m", "service.intake.imports", str(self._pipe[0]), str(self._count))
+        self._child = await asyncio.create_subprocess_exec(*command, env=self._environment, pass_fds=(self._pipe[0],))
+        _log.info("importer_started", pid=self._child.pid)
 
     async def stop(self) -> None:
-        """Let the processes finish the piece they have in hand, and wait for them."""
-        for child in self._children:
+        """Let the processes finish the pieces they have in hand, and wait for them."""
+        if self._child is not None:
             with suppress(ProcessLookupError):
-                child.terminate()
-        await asyncio.gather(*(child.wait() for child in self._children))
+                self._child.terminate()
+            await self._child.wait()
         for end in self._pipe or ():
             os.close(end)
         self._pipe = None
@@ -72,9 +70,7 @@ class Importers:
 
 async def work_until_idle(engine: AsyncEngine, stopping: Callable[[], bool]) -> None:
     """Work on imports until there is nothing to do for a while, or it is time to stop."""
-    # What there is now stays; what a piece makes is given back by counting references, and what is left is looked for between pieces.
-    gc.collect()
-    gc.freeze()
+    # What a piece makes is given back by counting references, and what is left is looked for between pieces.
     gc.disable()
     idle = 0.0
     while idle < _IDLE_SECONDS and not stopping():

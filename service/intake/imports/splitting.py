@@ -12,7 +12,7 @@ from typing import Final
 
 from service.core.errors import Invalid
 
-MOST_RECORDS: Final = 2000
+MOST_RECORDS: Final = 1000
 _MOST_CHARACTERS: Final = 1 << 20
 _LONGEST_FIELD: Final = 256 << 10
 _DELIMITERS: Final = (",", ";", "\t", "|")

@@ -1,4 +1,4 @@
-"""What every child of `leads serve` does first: see to it that it ends when the supervisor does."""
+"""What every child of ours does first: see to it that it ends when the supervisor does."""
 
 from __future__ import annotations
 
