@@ -85,13 +85,14 @@ class Woven:
 class _Weight(NamedTuple):
     """What a way is worth: the first number that differs decides.
 
-    A win is given up for nothing else. Of ways that keep as much, the one that begins first is right: that is when the person came.
+    A win is given up for nothing else. Of ways that keep as much, the one whose steps are the earlier is right: somebody is cleaned
+    when they are cleaned first.
     """
 
     wins: int = 0
     kept_before: int = 0
     kept: int = 0
-    begins: int = 0
+    earliness: int = 0
     own: int = 0
     as_told: int = 0
 
@@ -100,7 +101,7 @@ class _Weight(NamedTuple):
             self.wins + (told == Event.WIN),
             self.kept_before + piece.was_kept,
             self.kept + 1,
-            -place if told == Event.ACQUIRE else self.begins,
+            self.earliness - place,
             self.own + piece.is_own,
             self.as_told + (told == piece.step.event),
         )

@@ -71,6 +71,8 @@ TABLE: Final[dict[str, tuple[int, str]]] = {
     "error": (400, "Request refused"),
     "unavailable": (503, "Temporarily unavailable"),
 }
+# What may stand in a path as it is (RFC 3986).
+_IN_PATHS: Final = "/:@!$&'()*+,;="
 _BY_STATUS: Final = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 _UNKNOWN_CODE: Final = (409, "Conflict")
 _FROM_THE_DATABASE: Final[tuple[type[Exception], ...]] = (
@@ -138,7 +140,7 @@ def render(error: Exception, path: str, query: str = "") -> Response:
     problem = problem_of(error, path)
     headers: Mapping[str, str] | None = getattr(error, "headers", None)
     if (moved := getattr(error, "location", None)) is not None:
-        headers = {"Location": quote(moved(path)) + (f"?{query}" if query else "")}
+        headers = {"Location": quote(moved(path), safe=_IN_PATHS) + (f"?{query}" if query else "")}
     return Response(orjson.dumps(problem, default=str), problem["status"], headers, MEDIA_TYPE)
 
 
