@@ -77,7 +77,7 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime) -> Behind:
 
 
 _ALL: Final = "all"
-_COHORTS: Final = frozenset({"funnel", "cohorts", "velocity"})
+_COHORTS: Final = frozenset({"funnel", "cohorts", "velocity", "attribution"})
 _PARTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "funnel": (RUNGS, FUNNEL_PARTS),
     "period": (STAGES, PERIOD_PARTS),
