@@ -59,9 +59,10 @@ _JOURNEYS = text("""
 
 @dataclass(frozen=True)
 class Run:
-    """One export: how long it took, how much memory it had at most, and how large the file is."""
+    """One export: how long it took, for how much of it the process was at work, how much memory it had at most, how large the file is."""
 
     seconds: float
+    busy: float
     megabytes: float
     size: int
 
@@ -82,18 +83,36 @@ async def _settle(connection: AsyncConnection) -> None:
 def _export(database: str, kind: str, form: str, file: Path) -> Run:
     command = [sys.executable, "-W", "ignore", "-m", "service.cli", "export", kind, "--format", form, "-o", str(file)]
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment(database), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=os.environ | environment(database), stderr=subprocess.PIPE)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"export of {kind} as {form} failed")
+        raise RuntimeError(f"export of {kind} as {form}: {process.stderr.read().decode() if process.stderr else ''}")
     size = file.stat().st_size
     file.unlink()
-    return Run(time.perf_counter() - began, usage.ru_maxrss / 1024, size)
+    return Run(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, size)
 
 
-def exports(server: str, folder: Path, small: int, large: int) -> dict[tuple[str, str], tuple[float, Run, Run]]:
-    """Return, by kind and format, the rows a second, the run over the small database and the run over the large one."""
+@dataclass(frozen=True)
+class Export:
+    """The same export of the small database and of the large one, which has so many rows ``more``."""
+
+    few: Run
+    many: Run
+    more: int
+
+    @property
+    def rate(self) -> float:
+        return self.more / (self.many.seconds - self.few.seconds)
+
+    def __str__(self) -> str:
+        cost = (self.many.busy - self.few.busy) / self.more * 1e6
+        memory = f"{self.few.megabytes:.0f} and {self.many.megabytes:.0f} MB of memory"
+        return f"{cost:.0f} µs of processor a row, {memory}, a file of {self.many.size / 1e6:,.0f} MB"
+
+
+def exports(server: str, folder: Path, small: int, large: int) -> dict[tuple[str, str], Export]:
+    """Return what was measured, by kind and format."""
     databases = {}
     for count in (small, large):
         databases[count] = new_database(server, f"bench_export_{count}")
@@ -104,9 +123,6 @@ def exports(server: str, folder: Path, small: int, large: int) -> dict[tuple[str
         more = (large - small) * (2 if kind == "transitions" else 1)
         for form in FORMATS:
             few, many = (_export(databases[count], kind, form, folder / "export") for count in (small, large))
-            found[kind, form] = more / (many.seconds - few.seconds), few, many
-            print(
-                f"      {kind} as {form}: {found[kind, form][0]:,.0f} rows/s, {few.megabytes:.0f} and {many.megabytes:.0f} MB",
-                file=sys.stderr,
-            )
+            found[kind, form] = Export(few, many, more)
+            print(f"      {kind} as {form}: {found[kind, form].rate:,.0f} rows/s, {found[kind, form]}", file=sys.stderr)
     return found

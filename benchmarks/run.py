@@ -19,6 +19,7 @@ from statistics import median
 import importing
 import traffic
 import vendors
+from exporting import exports
 from machinery import KEY, Load, api, call, in_database, load, new_database, worker, yardstick
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -245,6 +246,19 @@ def whole_file(bench: Bench, rows: int) -> list[Figure]:
     ]
 
 
+def export(bench: Bench, small: int, large: int) -> list[Figure]:
+    """Every kind in every format: rows a second, and the most memory that the larger database takes of what the smaller one takes."""
+    found = exports(bench.server, bench.folder, small, large)
+    figures = [
+        Figure(f"export of {kind} as {form}, rows per second", one.rate, 5000, True, str(one))
+        for (kind, form), one in found.items()
+    ]
+    most = max(found.values(), key=lambda one: one.many.megabytes / one.few.megabytes)
+    grown = most.many.megabytes / most.few.megabytes
+    note = f"{most.many.megabytes:.0f} MB to {most.few.megabytes:.0f} MB"
+    return [*figures, Figure(f"memory, {large:,} against {small:,} leads", grown, 1.3, False, note)]
+
+
 async def analyse(connection: AsyncConnection) -> None:
     await connection.execute(text("ANALYZE"))
 
@@ -255,7 +269,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backlog", type=int, default=20_000, help="deliveries the worker finds")
     parser.add_argument("--journeys", type=int, nargs=2, default=(100_000, 1_000_000), metavar=("SMALL", "LARGE"))
-    parser.add_argument("--only", choices=("intake", "worker", "leads", "vendors", "funnel", "import"), nargs="*")
+    parser.add_argument(
+        "--only", choices=("intake", "worker", "leads", "vendors", "funnel", "import", "export"), nargs="*"
+    )
+    parser.add_argument("--exported", type=int, nargs=2, default=(20_000, 220_000), metavar=("SMALL", "LARGE"))
     parser.add_argument(
         "--import-rows", type=int, default=1_000_000 if os.environ.get("BIG") else 100_000, help="BIG=1: a million"
     )
@@ -273,6 +290,7 @@ def main() -> None:
             "worker": lambda: worker_throughput(bench, options.backlog),
             "vendors": lambda: every_vendor(bench),
             "funnel": lambda: funnel(bench, *options.journeys),
+            "export": lambda: export(bench, *options.exported),
             "import": lambda: whole_file(bench, options.import_rows),
         }
         figures = [figure for name, run in scenarios.items() if name in (options.only or scenarios) for figure in run()]
