@@ -20,7 +20,7 @@ from service.lifecycle.stages import Stage
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 ANY = settings(
-    max_examples=int(os.environ.get("MERGE_EXAMPLES", "8")),
+    max_examples=int(os.environ.get("MERGE_EXAMPLES", "6")),
     deadline=None,
     database=None,
     # Making an example smaller takes longer than understanding it.
