@@ -60,6 +60,19 @@ _OF_LEAD = text(
 )
 
 
+_RELEASE_CLAIMS = text(
+    """DELETE FROM identities USING unnest(CAST(:kinds AS text[]), CAST(:values AS text[]), CAST(:leads AS uuid[]))
+        AS claim (kind, value, lead_id)
+    WHERE identities.kind = claim.kind AND identities.value = claim.value AND identities.lead_id = claim.lead_id"""
+)
+
+
+async def release_claims(connection: AsyncConnection, claims: Mapping[Identity, UUID]) -> None:
+    """Let go of identities that this transaction claimed for leads that will not be made."""
+    if claims:
+        await connection.execute(_RELEASE_CLAIMS, _columns(claims))
+
+
 _OF_LEADS = text("SELECT kind, value FROM identities WHERE lead_id = ANY(CAST(:ids AS uuid[]))")
 
 

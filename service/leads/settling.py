@@ -49,10 +49,9 @@ class Plan:
         """Return whether it is not simply attached to a lead that is known already."""
         return self.cleaned.submission.on_match != "attach"
 
-    @property
-    def is_blocked(self) -> bool:
-        """Return whether nothing may be made of it."""
-        return self.suppressed.get("person") == "blocked"
+    def is_held_by(self, reasons: Collection[str]) -> bool:
+        """Return whether the person is suppressed for one of these reasons."""
+        return self.suppressed.get("person") in reasons
 
 
 def plan_for(cleaned: Cleaned) -> Plan:
@@ -64,15 +63,18 @@ def plan_for(cleaned: Cleaned) -> Plan:
     return Plan(cleaned, [version_of, *(other for other in identities if other != version_of)], version_of)
 
 
-async def settle_identities(book: Book, plans: Sequence[Plan]) -> None:
-    """Decide for every plan which lead it goes to, and own the identities in the database."""
+async def settle_identities(book: Book, plans: Sequence[Plan], *, refused: Collection[str]) -> None:
+    """Decide for every plan which lead it goes to, and own the identities in the database.
+
+    Of people who are suppressed for one of the reasons in ``refused``, nothing is made.
+    """
     acceptable = [plan for plan in plans if plan.identities and not _in_future(plan.cleaned.submission, book.now)]
     first_guess = _assign(acceptable, {})
     claimed = await identity_store.claim_identities(
         book.connection, first_guess, now=book.now, said=_times(acceptable, book.now)
     )
     if claimed.held:
-        acceptable = await _heed(book, acceptable, claimed, first_guess)
+        acceptable = await _heed(book, acceptable, claimed, first_guess, refused=refused)
     if claimed.owned or claimed.held or any(plan.has_policy for plan in acceptable):
         final = _assign(acceptable, claimed.owned, heed_policies=True)
         moved = {
@@ -86,20 +88,24 @@ async def settle_identities(book: Book, plans: Sequence[Plan]) -> None:
 
 
 async def _heed(
-    book: Book, plans: Sequence[Plan], claimed: identity_store.Claimed, guess: Mapping[Identity, UUID]
+    book: Book,
+    plans: Sequence[Plan],
+    claimed: identity_store.Claimed,
+    guess: Mapping[Identity, UUID],
+    *,
+    refused: Collection[str],
 ) -> list[Plan]:
-    """Write down what is held against submissions, and return those that are not blocked; what only these claimed is let go."""
+    """Write down what is held against submissions, and return those that are not refused for it; what only those claimed is let go."""
     for plan in plans:
         plan.suppressed = scopes_of(
             one for identity in plan.identities if identity in claimed.held for one in claimed.held[identity]
         )
         if plan.suppressed.get("person") == "erased":
             plan.cleaned = _back_again(plan.cleaned)
-    heeded = [plan for plan in plans if not plan.is_blocked]
+    heeded = [plan for plan in plans if not plan.is_held_by(refused)]
     wanted = {identity for plan in heeded for identity in plan.identities}
-    for identity, lead_id in guess.items():
-        if identity not in wanted and identity not in claimed.owned:
-            await identity_store.release_identities(book.connection, lead_id, [identity])
+    unwanted = {one: lead for one, lead in guess.items() if one not in wanted and one not in claimed.owned}
+    await identity_store.release_claims(book.connection, unwanted)
     return heeded
 
 

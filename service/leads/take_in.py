@@ -38,6 +38,12 @@ _CHURNED_AS: Final = {"honeypot": "spam", "test": "test", "blocked_domain": "out
 
 Via = Literal["api", "webhook", "import"]
 
+# Somebody who was erased may come back by themselves; an old file does not bring them back.
+_REFUSED: Final[dict[Via, tuple[str, ...]]] = {
+    "api": ("blocked",),
+    "webhook": ("blocked",),
+    "import": ("blocked", "erased"),
+}
 _Result = Literal["created", "matched", "revised", "outdated", "rejected", "refused"]
 
 
@@ -67,7 +73,7 @@ async def take_into(
         definitions = await known_for(book.connection, (one.submission.attributes for one in cleaned))
         cleaned = [conform(one, definitions) for one in cleaned]
     plans = [plan_for(one) for one in cleaned]
-    await settle_identities(book, plans)
+    await settle_identities(book, plans, refused=_REFUSED[via])
     matched = [plan for plan in plans if plan.lead_id and not plan.is_new]
     others = await identity_store.owners(book.connection, along) if along else {}
     await book.take({plan.lead_id for plan in matched if plan.lead_id} | set(others.values()))
@@ -116,8 +122,8 @@ def _carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via:
         return TakenIn("refused", error=NoIdentity())
     if plan.rejected_for:
         return _rejected(plan)
-    if plan.is_blocked:
-        return TakenIn("refused", error=Suppressed())
+    if plan.is_held_by(_REFUSED[via]):
+        return TakenIn("refused", error=Suppressed(plan.suppressed["person"]))
     result: _Result = "created" if plan.is_new else "matched"
     try:
         if plan.cleaned.submission.occurred_at is not None:

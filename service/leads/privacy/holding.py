@@ -18,12 +18,13 @@ Scopes = Mapping[str, str]
 
 
 class Suppressed(Conflict):
-    """Somebody in the request is blocked, by an address, a number, a domain or an external id of theirs."""
+    """Somebody in the request is blocked or was erased, as an address, a number, a domain or an external id of theirs says."""
 
     code = "suppressed"
 
-    def __init__(self) -> None:
-        super().__init__("this person is blocked: see /v1/suppressions")
+    def __init__(self, reason: str = "blocked") -> None:
+        known = "was erased, and is not brought back by a file" if reason == "erased" else "is blocked"
+        super().__init__(f"this person {known}: see /v1/suppressions")
 
 
 def scopes_of(held: Iterable[tuple[str, str]]) -> dict[str, str]:

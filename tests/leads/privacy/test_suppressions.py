@@ -178,3 +178,26 @@ async def test_who_may(client: AsyncClient, key: Callable) -> None:
     body = {"email": "a@b.example", "reason": "blocked"}
     assert (await client.get("/v1/suppressions", headers=reader)).status_code == 200
     assert (await client.post("/v1/suppressions", json=body, headers=reader)).status_code == 403
+
+
+async def test_an_old_file_brings_nobody_back(client: AsyncClient, worker: Callable) -> None:
+    first = (await client.post("/v1/leads", json=ADA)).json()
+    await client.post(f"/v1/leads/{first['id']}/erasure")
+    await suppress(client, domain="spam.example", reason="blocked")
+    rows = b"email,name\nada@example.com,Ada\nbob@example.com,Bob\nx@spam.example,X\n"
+    sent = await client.post(
+        "/v1/imports", content=rows, params={"kind": "leads"}, headers={"Content-Type": "text/csv"}
+    )
+    assert sent.status_code == 202, sent.text
+    await worker()
+    faults = (await client.get(f"/v1/imports/{sent.json()['id']}/errors")).json()["data"]
+    assert [(one["row"], one["code"]) for one in faults] == [(2, "suppressed"), (4, "suppressed")]
+    assert [one["email"] for one in (await client.get("/v1/leads")).json()["data"]] == ["bob@example.com"]
+    # Whom they erased by mistake comes back when the suppression is lifted.
+    await client.delete("/v1/suppressions", params={"email": "ada@example.com"})
+    again = await client.post(
+        "/v1/imports", content=rows, params={"kind": "leads"}, headers={"Content-Type": "text/csv"}
+    )
+    assert again.status_code == 202
+    await worker()
+    assert len((await client.get("/v1/leads")).json()["data"]) == 2
