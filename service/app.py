@@ -44,6 +44,7 @@ from service.leads.merging import routes as merging
 from service.leads.privacy import person_routes as people
 from service.leads.privacy import routes as privacy
 from service.leads.privacy import suppression_routes as suppressions
+from service.leads.reaching.checking import MailboxCheck
 from service.lifecycle.errors import LifecycleError
 from service.outbound import routes as outbound
 from service.settings import Settings
@@ -136,13 +137,16 @@ async def run_worker(settings: Settings) -> None:
     engine = create_engine(_address(settings), pool_size=settings.database_pool)
     importers = Importers(engine, count=settings.import_processes, database_url=settings.database_url)
     try:
-        await Worker(engine, settings, tasks(engine, importers, retention_days=settings.retention_days)).run()
+        chores = tasks(engine, importers, retention_days=settings.retention_days, mx_check=settings.mx_check)
+        await Worker(engine, settings, chores).run()
     finally:
         await importers.stop()
         await engine.dispose()
 
 
-def tasks(engine: AsyncEngine, importers: Importers | None = None, *, retention_days: int = 90) -> list[Task]:
+def tasks(
+    engine: AsyncEngine, importers: Importers | None = None, *, retention_days: int = 90, mx_check: bool = False
+) -> list[Task]:
     """Return what a worker does, and how often when there is nothing to do."""
     importing = importers or Importers(engine)
 
@@ -172,6 +176,7 @@ def tasks(engine: AsyncEngine, importers: Importers | None = None, *, retention_
         Task("find_duplicates", Finder(engine).run, every=0.5),
         Task("merge_duplicates", lambda: settle_next(engine), every=0.5),
         Task("import_files", importing.run, every=0.5),
+        *([Task("check_mailboxes", MailboxCheck(engine).run, every=5.0)] if mx_check else []),
         Task("fold_statistics", fold_statistics, every=1.0),
         Task("forget_answers", forget_answers, every=60.0),
         Task("report_silence", report_silence, every=300.0),

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     intake_queue: Annotated[
         int, Field(ge=1, le=1_000_000, description="Deliveries that may wait for their commit before 503 is answered")
     ] = 4096
+    mx_check: Annotated[
+        bool,
+        Field(description="Ask the DNS, in the worker, whether the domains of leads' mailboxes take mail"),
+    ] = False
     retention_days: Annotated[
         int,
         Field(ge=1, le=36_500, description="Days that raw deliveries are kept as they came, unless their channel says"),
