@@ -27,6 +27,7 @@ from service.leads.merging.strands import pieces_aside, pieces_of, put_aside, pu
 from service.leads.merging.survivorship import DEFAULT_RULES, Side, Whose, survive, with_raw
 from service.leads.operations import Writer
 from service.leads.present import lead_out, money
+from service.leads.privacy.holding_again import hold_again
 from service.lifecycle.weaving import Woven, weave
 
 RULES = "merge"
@@ -63,6 +64,8 @@ async def merge_leads(
     woven = await merge.weave_ledgers()
     changed = await merge.join_facts(woven, sides, fields or {})
     moved, identities = await merge.move()
+    if survivor.row["suppressed"] or duplicate.row["suppressed"]:
+        await hold_again(book, [survivor])
     row["before"] = merge.before | {"identities": identities}
     row["moved"] = moved | {"identities": len(identities)}
     merge.announce(changed)

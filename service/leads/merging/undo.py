@@ -24,6 +24,7 @@ from service.leads.merging.present import merge_out
 from service.leads.merging.strands import demoted, pieces_aside, pieces_of, put_aside, put_woven, source_of, strand_of
 from service.leads.operations import Writer
 from service.leads.present import lead_out
+from service.leads.privacy.holding_again import hold_again
 from service.lifecycle.weaving import Kept, Piece, Woven, weave
 
 
@@ -46,6 +47,8 @@ async def undo_merge(connection: AsyncConnection, merge_id: UUID, writer: Writer
     await undo.pass_on()
     await undo.divide_ledgers()
     await undo.move_back()
+    if survivor.row["suppressed"]:
+        await hold_again(book, [survivor, duplicate])
     undo.announce()
     await book.flush()
     await store.number_journeys(connection, survivor.id)

@@ -201,3 +201,17 @@ async def test_an_old_file_brings_nobody_back(client: AsyncClient, worker: Calla
     assert again.status_code == 202
     await worker()
     assert len((await client.get("/v1/leads")).json()["data"]) == 2
+
+
+async def test_a_merge_holds_against_one_what_was_held_against_the_other(client: AsyncClient) -> None:
+    one = (await client.post("/v1/leads", json={"email": "one@example.com", "phone": "+49 30 901820"})).json()
+    other = (await client.post("/v1/leads", json={"email": "other@example.com"})).json()
+    await suppress(client, email="other@example.com", reason="blocked")
+    merged = await client.post(f"/v1/leads/{one['id']}/merge", json={"duplicate_id": other["id"]})
+    assert merged.status_code in {200, 201}, merged.text
+    assert await contact(client, one) == (False, False)
+    merge_id = (await client.get("/v1/merges")).json()["data"][0]["id"]
+    undone = await client.post(f"/v1/merges/{merge_id}/undo")
+    assert undone.status_code == 200, undone.text
+    assert await contact(client, one) == (True, True)
+    assert await contact(client, other) == (False, False)
