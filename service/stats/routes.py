@@ -10,11 +10,12 @@ from service.core import clock
 from service.core.http.answers import json_answer
 from service.core.http.auth import require
 from service.core.http.routing import ReadConnection, ServiceRoute
-from service.stats import carding, crediting, operations, ranking, returning
+from service.stats import carding, crediting, forecasting, operations, ranking, returning
 from service.stats.schemas.attribution import AttributionOut, AttributionQuery
 from service.stats.schemas.bottlenecks import BottlenecksOut, BottlenecksQuery
 from service.stats.schemas.cohorts import CohortsOut, CohortsQuery
 from service.stats.schemas.flow import FlowOut, FlowQuery, OccupancyOut, OccupancyQuery
+from service.stats.schemas.forecast import ForecastOut, ForecastQuery
 from service.stats.schemas.funnel import FunnelOut, FunnelQuery
 from service.stats.schemas.kpis import KpisOut, KpisQuery
 from service.stats.schemas.returns import ChannelsOut, ChannelsQuery
@@ -111,3 +112,11 @@ async def get_attribution(query: Annotated[AttributionQuery, Query()], connectio
 async def get_bottlenecks(query: Annotated[BottlenecksQuery, Query()], connection: ReadConnection) -> Response:
     """Answer with the steps of the funnel, ranked by the wins gained if each did as well as its best quarter or channel."""
     return json_answer(await ranking.bottlenecks(connection, query, now=clock.now()))
+
+
+@router.get(
+    "/forecast", response_model=ForecastOut, operation_id="get_forecast", summary="What the open journeys may come to"
+)
+async def get_forecast(query: Annotated[ForecastQuery, Query()], connection: ReadConnection) -> Response:
+    """Answer with the wins and the revenue to expect, how sure that is, and how good such forecasts have been."""
+    return json_answer(await forecasting.forecast(connection, query, now=clock.now()))

@@ -112,6 +112,18 @@ def attribution_text(question: Question, by: str, lookback: timedelta | None) ->
     )
 
 
+def forecast_text(question: Question) -> str:
+    """Return the definition of a forecast in words."""
+    return (
+        f"{_common(question)} A journey's chance of a win within 30, 60 or 90 days is the cumulative incidence of wins (Aalen and Johansen's "
+        "estimator, churn competing, open ones censored) among journeys that once had stood as long in the same stage; its stage is as far as "
+        "it has come. Where fewer than 30 were seen, the next younger age class speaks. expected: the sum of the chances; its 95 % interval "
+        "holds the journeys' own luck and the uncertainty of the chances. revenue: chance x amount told of the journey, by currency. "
+        "in_the_end: from the absorbing chain of all moves in the interval. backtest: the same forecast made so many days ago of what was "
+        "known of that time, held against what happened."
+    )
+
+
 def cohorts_text(question: Question, milestone: str, interval: Interval) -> str:
     """Return the definition of a cohort triangle in words."""
     how = " (or beyond it)" if question.skips == "credit" and milestone != "churned" else ""

@@ -1,0 +1,57 @@
+"""The forecast put together: journeys as columns out of the database, the sums in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.errors import Invalid
+from service.stats.asking import question_of
+from service.stats.definitions import OPEN
+from service.stats.forecast import OPEN_RUNGS, Lives, backtest, chance_table, expected, in_the_end, learn, standing
+from service.stats.question import Addresses, definition
+from service.stats.schemas.forecast import ForecastQuery
+from service.stats.store.counts import move_counts
+from service.stats.store.lives import read_lives
+from service.stats.wording import forecast_text
+
+HORIZONS: Final = (30.0, 60.0, 90.0)
+
+
+async def forecast(connection: AsyncConnection, query: ForecastQuery, *, now: datetime) -> dict[str, Any]:
+    """Answer, in the form of `ForecastOut`, what the open journeys may come to within 30, 60 and 90 days, and in the end."""
+    for name in ("window", "known_at"):
+        if getattr(query, name) is not None:
+            raise Invalid(f"?{name}", "does not go with a forecast, which looks ahead from now")
+    question = question_of(query, mode="cohort", now=now)
+    lives, origin = await read_lives(connection, question)
+    moves: Counter[tuple[str, str]] = Counter()
+    bounds = (question.low, question.high)
+    for count in await move_counts(connection, question_of(query, mode="period", now=now), bounds, since=bounds[0]):
+        if count.from_stage is not None:
+            moves[count.from_stage, count.to_stage] += count.moved_out
+    today = (now - origin).total_seconds() / 86_400
+    figures = await asyncio.to_thread(_figures, lives, today, moves)
+    addresses = Addresses.of(question, (), behind="funnel").between(question.start, question.end)
+    return {
+        "definition": definition(question, forecast_text(question)),
+        **figures,
+        "leads": {stage: addresses.at(stage, OPEN) for stage in OPEN_RUNGS},
+    }
+
+
+def _figures(lives: Lives, today: float, moves: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    model = learn(lives, today, HORIZONS)
+    return {
+        "open": int(np.count_nonzero(standing(lives, today)[0] >= 0)),
+        "expected": [expected(model, lives, today, horizon) for horizon in HORIZONS],
+        "by_stage_and_age": chance_table(model, lives, today, HORIZONS),
+        "in_the_end": in_the_end(moves),
+        "backtest": [backtest(lives, today, horizon) for horizon in HORIZONS],
+    }

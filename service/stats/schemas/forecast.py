@@ -1,0 +1,92 @@
+"""The forecast on the wire."""
+
+from __future__ import annotations
+
+from service.stats.schemas.scope import DefinitionOut, Out, ScopeQuery
+
+
+class ForecastQuery(ScopeQuery):
+    """`GET /v1/stats/forecast`. ``from`` and ``to`` say which journeys it learns from and speaks of: all, if absent."""
+
+
+class EstimateOut(Out):
+    """What is expected, with a 95 % interval."""
+
+    expected: float
+    low: float
+    high: float
+
+
+class ExpectationOut(Out):
+    """Within so many days. ``wins_without_amount``: those of the expected wins whose amount nobody has told, so not in the revenue."""
+
+    days: float
+    wins: EstimateOut
+    revenue: dict[str, EstimateOut]
+    wins_without_amount: float
+
+
+class ChanceOut(Out):
+    """The chance of a win within so many days, with its 95 % bounds."""
+
+    days: float
+    share: float
+    low: float
+    high: float
+
+
+class PlaceOut(Out):
+    """Open journeys that have stood in a stage for so long, and their chances."""
+
+    stage: str
+    from_days: float
+    to_days: float | None
+    open: int
+    learnt_from: int
+    insufficient_data: bool
+    chances: list[ChanceOut]
+
+
+class EndOut(Out):
+    """What becomes of a stage in the end: the chance of being won, and the moves until it is won or churned."""
+
+    stage: str
+    won: float | None
+    moves: float | None
+    observed: int
+
+
+class CalibrationOut(Out):
+    """Predictions between two chances, their mean, and how many came true."""
+
+    low: float
+    high: float
+    journeys: int
+    predicted: float
+    came_true: int
+
+
+class BacktestOut(Out):
+    """How good the forecast would have been so many days ago. ``skill``: what it saves of the Brier score of one chance for all."""
+
+    days: float
+    journeys: int
+    expected_wins: float
+    wins: int
+    brier: float | None
+    baseline: float | None
+    skill: float | None
+    insufficient_data: bool
+    calibration: list[CalibrationOut]
+
+
+class ForecastOut(Out):
+    """What the open journeys may come to."""
+
+    definition: DefinitionOut
+    open: int
+    expected: list[ExpectationOut]
+    by_stage_and_age: list[PlaceOut]
+    in_the_end: list[EndOut]
+    backtest: list[BacktestOut]
+    leads: dict[str, str]

@@ -1,0 +1,141 @@
+"""What the open journeys may come to: learnt only from what was known, and held against what happened."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.core.database import transaction
+from service.stats import forecasting
+from service.stats.forecast import AGES, OPEN_RUNGS, Lives, backtest, expected, in_the_end, learn, places, standing
+from service.stats.schemas.forecast import ForecastOut, ForecastQuery
+from tests.stats.recounting import NOW, listed
+from tests.stats.worlds import Person
+
+
+def lives(seed: int, size: int, *, odds: float = 0.25, pace: float = 20.0) -> Lives:
+    """Journeys that are acquired over two years, every other one qualified after a while, and then won (by the odds) or churned."""
+    chance = np.random.default_rng(seed)
+    start = chance.uniform(0, 730, size)
+    qualified = np.where(chance.random(size) < 0.5, start + chance.exponential(pace, size), np.nan)
+    end = np.where(np.isnan(qualified), start, qualified) + chance.exponential(pace, size)
+    is_won = ~np.isnan(qualified) & (chance.random(size) < odds)
+    entered = np.column_stack([start, np.full(size, np.nan), np.full(size, np.nan), qualified])
+    return Lives(
+        entered,
+        np.where(is_won, end, np.nan),
+        np.where(is_won, np.nan, end),
+        np.where(np.isnan(qualified), np.nan, 100.0),
+        np.where(np.isnan(qualified), "", "EUR"),
+    )
+
+
+def known_at(all_of_it: Lives, now: float) -> Lives:
+    """What had happened by a time."""
+    entered = np.where(all_of_it.entered <= now, all_of_it.entered, np.nan)
+    won, churned = (np.where(column <= now, column, np.nan) for column in (all_of_it.won, all_of_it.churned))
+    return Lives(entered, won, churned, all_of_it.amount, all_of_it.currency)
+
+
+def test_the_interval_holds_what_happens() -> None:
+    inside = 0
+    for seed in range(20):
+        world, now, horizon = lives(seed, 2000), 700.0, 30.0
+        told = expected(learn(known_at(world, now), now, [horizon]), known_at(world, now), now, horizon)
+        begun = world.entered[:, 0] <= now
+        came = int(((world.won > now) & (world.won <= now + horizon) & begun).sum())
+        inside += told["wins"]["low"] <= came <= told["wins"]["high"]
+        # Only those that are told of have an amount: leads that are qualified later bring more.
+        assert told["revenue"]["EUR"]["expected"] <= 100 * told["wins"]["expected"]
+        assert told["wins_without_amount"] + told["revenue"]["EUR"]["expected"] / 100 == pytest.approx(
+            told["wins"]["expected"]
+        )
+    assert inside >= 17
+
+
+def test_a_backtest_knows_nothing_of_what_came_after() -> None:
+    world, now, horizon = lives(5, 20_000, odds=0.9), 700.0, 60.0
+    found = backtest(known_at(world, now), now, horizon)
+    # Whatever happens after the day the test is made of cannot change what was foreseen.
+    changed = Lives(
+        np.where(world.entered > now - horizon, np.nan, world.entered),
+        np.where(world.won > now - horizon, np.nan, world.won),
+        np.where(world.churned > now - horizon, np.nan, world.churned),
+        world.amount,
+        world.currency,
+    )
+    blind = backtest(changed, now, horizon)
+    assert (blind["journeys"], blind["expected_wins"]) == (found["journeys"], found["expected_wins"])
+    assert found["skill"] > 0.2
+    assert abs(found["expected_wins"] - found["wins"]) < 4 * found["wins"] ** 0.5
+    assert sum(one["journeys"] for one in found["calibration"]) == found["journeys"]
+    assert blind["wins"] == 0
+
+
+def test_where_a_journey_stands() -> None:
+    world = Lives(
+        np.array(
+            [
+                [0.0, np.nan, 5.0, np.nan],
+                [1.0, 2.0, np.nan, np.nan],
+                [1.0, 2.0, 3.0, 4.0],
+                [50.0, np.nan, np.nan, np.nan],
+            ]
+        ),
+        np.array([np.nan, np.nan, 9.0, np.nan]),
+        np.array([np.nan, 8.0, np.nan, np.nan]),
+        np.full(4, np.nan),
+        np.array([""] * 4),
+    )
+    for at, expected_stage in (
+        (4.0, [0, 1, 3, -1]),
+        (7.0, [2, 1, 3, -1]),
+        (10.0, [2, -1, -1, -1]),
+        (60.0, [2, -1, -1, 0]),
+    ):
+        stage, age = standing(world, at)
+        assert stage.tolist() == expected_stage
+        assert [klass >= 0 for klass in places(stage, age)] == [one >= 0 for one in expected_stage]
+    assert standing(world, 60.0)[1].tolist()[0] == 55.0
+
+
+def test_the_end_is_that_of_the_chain() -> None:
+    moves = {("acquired", "cleaned"): 60, ("acquired", "churned"): 40, ("cleaned", "opportunity"): 30, ("cleaned", "churned"): 30,
+             ("opportunity", "won"): 10, ("opportunity", "churned"): 15, ("opportunity", "nurtured"): 5, ("nurtured", "opportunity"): 5,
+             ("won", "churned"): 3, ("churned", "reactivated"): 2, ("reactivated", "cleaned"): 2}  # fmt: skip
+    found = {end["stage"]: end for end in in_the_end(moves)}
+    # An opportunity is won at 1/3, comes back by nurtured at 1/6, and so in the end at (1/3) / (1 - 1/6).
+    assert found["opportunity"]["won"] == pytest.approx(0.4)
+    assert found["cleaned"]["won"] == pytest.approx(0.2)
+    assert found["acquired"]["won"] == pytest.approx(0.2 * 62 / 102)
+    assert found["nurtured"]["moves"] == pytest.approx(1 + found["opportunity"]["moves"])
+    assert [end["won"] for end in in_the_end({})] == [None] * 4
+    assert in_the_end({("acquired", "cleaned"): 3})[0]["won"] == 0.0
+
+
+async def test_the_answer_adds_up(engine: AsyncEngine, world: list[Person]) -> None:
+    async with transaction(engine) as connection:
+        answer = await forecasting.forecast(connection, ForecastQuery(channel=["web"]), now=NOW)
+        ForecastOut.model_validate(answer, strict=True)
+        assert answer["open"] == sum(place["open"] for place in answer["by_stage_and_age"])
+        for stage, address in answer["leads"].items():
+            here = sum(place["open"] for place in answer["by_stage_and_age"] if place["stage"] == stage)
+            assert await listed(connection, address) == here
+        for expectation in answer["expected"]:
+            total = sum(
+                place["open"] * next(c["share"] for c in place["chances"] if c["days"] == expectation["days"])
+                for place in answer["by_stage_and_age"]
+            )
+            assert expectation["wins"]["expected"] == pytest.approx(total)
+        assert {place["from_days"] for place in answer["by_stage_and_age"]} <= set(AGES)
+
+
+async def test_without_journeys_nothing_is_foreseen(client: AsyncClient) -> None:
+    answer = (await client.get("/v1/stats/forecast")).json()
+    assert answer["open"] == 0
+    assert answer["expected"][0]["wins"] == {"expected": 0.0, "low": 0.0, "high": 0.0}
+    assert answer["backtest"][0]["brier"] is None
+    assert [end["stage"] for end in answer["in_the_end"]] == list(OPEN_RUNGS)
+    assert (await client.get("/v1/stats/forecast?known_at=2026-01-01")).status_code == 422
