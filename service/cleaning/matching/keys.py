@@ -57,9 +57,10 @@ def _alone(name: str, kind: str, text: str) -> Iterator[str]:
     """Return the keys of what finds a person by itself."""
     if kind == "email":
         yield f"m:{text}"
-        local = text.partition("@")[0]
+        local, _, domain = text.partition("@")
         if len(local) >= _LOCAL:
-            yield f"l:{local}"
+            # A slip in the domain seldom is in its first letter; the same address under another roof has its name to be found by.
+            yield f"l:{local}:{domain[:1]}"
     elif kind == "phone":
         yield f"p:{text[-_TAIL:]}"
     elif kind != "number" or len(text) >= _CODE:
