@@ -90,6 +90,16 @@ async def fill_every_door(client: AsyncClient, worker: Callable) -> dict[str, An
     await deliver(client, form, json.dumps({"email": "eve@example.com", "referred_by": EMAIL, "name": "Eve"}))
     await worker()
     # What nothing could be made of, and what still waits.
+    await make_channel(client, "keyed", settings={"dedupe": "email"})
+    await deliver(client, "/v1/intake/keyed", json.dumps({"email": EMAIL}))
+    await worker()
+    rows = f"mail,name,passport\n{EMAIL},Zoë Quillfeather,QUILL-PASS\nnot quill an address,Quill,\n"
+    for options in ({"kind": "leads"}, {"kind": "leads", "dry_run": "true"}, {"kind": "leads", "mode": "create"}):
+        sent = await client.post(
+            "/v1/imports", content=rows.encode(), params=options, headers={"Content-Type": "text/csv"}
+        )
+        assert sent.status_code == 202, sent.text
+        await worker()
     broken = await make_channel(client, "broken", mapping={"email": "nothing.here"})
     await deliver(client, broken, json.dumps({"contact": EMAIL, "quill": True}))
     await deliver(client, broken, json.dumps({"tel": "(030) 90-18-20", "quill": True}))
