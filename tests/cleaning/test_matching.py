@@ -96,10 +96,17 @@ def test_one_person(other: dict[str, Any]) -> None:
         {"first_name": "Anna", "email": "info@suedwerk.de", "company": {"name": "Südwerk"}},
         {"company": {"name": "Nordwerk GmbH"}},
         {"phone": "+49 421 5551235", "company": {"name": "Nordwerk GmbH"}},
+        {"email": "a.feldkamp2@nordwerk.de", "company": {"name": "Nordwerk GmbH"}},
     ],
 )  # fmt: skip
 def test_somebody_else(other: dict[str, Any]) -> None:
     assert together(ANNA, other).score < 0.6
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "full_name"])
+def test_what_is_numbered_is_not_a_slip_of_the_pen(field: str) -> None:
+    one, other = ({field: f"Person {number}", "email": f"person.{number}@firm.com", "company": {"name": f"Firm {number}"}} for number in (1001, 1002))  # fmt: skip
+    assert together(one, other).score < 0.1
 
 
 def test_a_rare_name_proves_more_than_a_common_one() -> None:

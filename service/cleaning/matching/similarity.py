@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -13,7 +14,8 @@ from service.cleaning.matching.words import heard, same_person_s_name
 NEAR: Final = 0.9
 FAR: Final = 0.7
 _SAME: Final = 1.0
-_DIGITS: Final = "0123456789"
+_NO_LETTERS: Final = re.compile(r"\D+")
+_NO_DIGITS: Final = str.maketrans("", "", "0123456789")
 
 
 def alike(kind: str, one: str, other: str) -> float | None:
@@ -27,6 +29,8 @@ def name_alike(one: str, other: str) -> float | None:
         return _SAME
     if not one.isascii() or not other.isascii():
         return _spelled(one, other, slip=3)
+    if not (one.isalpha() and other.isalpha()) and _other_numbers(one, other):
+        return 0.0
     if one[0] == other[0] and (len(one) == 1 or len(other) == 1):
         return FAR
     if " " in one or " " in other:
@@ -86,8 +90,10 @@ def _called(one: str, other: str) -> float | None:
     shorter, longer = sorted((one, other), key=len)
     if len(shorter) >= 7 and longer.endswith(shorter.lstrip("0")):
         return _SAME
-    # Extensions of one switchboard differ in their last digits: that is a colleague.
-    return (NEAR if one[-2:] == other[-2:] else FAR) if OSA.distance(one, other, score_cutoff=2) == 1 else 0.0
+    if OSA.distance(one, other, score_cutoff=2) != 1:
+        return 0.0
+    # Extensions of one switchboard differ in their last digits: a colleague as likely as a slip.
+    return NEAR if one[-2:] == other[-2:] else None
 
 
 def _mailed(one: str, other: str) -> float | None:
@@ -97,10 +103,10 @@ def _mailed(one: str, other: str) -> float | None:
     if local == another:
         return NEAR if OSA.distance(domain, elsewhere, score_cutoff=3) <= 2 else FAR if len(local) > 4 else None
     # Colleagues have addresses of one make: other initials or other numbers are other people.
-    letters, others = local.rstrip(_DIGITS), another.rstrip(_DIGITS)
-    if domain == elsewhere and letters[:1] == others[:1] and letters != others and len(letters) > 4:
-        return NEAR if OSA.distance(letters, others, score_cutoff=2) == 1 else 0.0
-    return 0.0
+    if domain != elsewhere or local[:1] != another[:1] or len(local) < 5:
+        return 0.0
+    is_numbered = local.translate(_NO_DIGITS) == another.translate(_NO_DIGITS)
+    return NEAR if not is_numbered and OSA.distance(local, another, score_cutoff=2) == 1 else 0.0
 
 
 def _written(one: str, other: str) -> float | None:
@@ -115,6 +121,8 @@ def _written(one: str, other: str) -> float | None:
 
 def _firm(one: str, other: str) -> float | None:
     """Compare names of companies: a word more or less is an abbreviation."""
+    if _other_numbers(one, other):
+        return 0.0
     words, others = set(one.split()), set(other.split())
     shorter = min(words, others, key=len)
     if len(words ^ others) == 1 and sum(map(len, shorter)) >= 5:
@@ -125,7 +133,15 @@ def _firm(one: str, other: str) -> float | None:
 def _located(one: str, other: str) -> float | None:
     if len(one) <= 4 and len(other) <= 4:
         return FAR if len(one) > 2 and OSA.distance(one, other, score_cutoff=2) == 1 else 0.0
-    return _written(one, other)
+    similarity = _written(one, other)
+    # Next door.
+    return FAR if similarity == NEAR and _other_numbers(one, other) else similarity
+
+
+def _other_numbers(one: str, other: str) -> bool:
+    """Say whether both have numbers, and not the same ones: what is numbered is told apart by that."""
+    numbers, others = _NO_LETTERS.sub(" ", one).split(), _NO_LETTERS.sub(" ", other).split()
+    return bool(numbers and others) and numbers != others
 
 
 def _coded(one: str, other: str) -> float | None:

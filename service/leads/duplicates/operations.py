@@ -140,5 +140,12 @@ def _why_out(told: list[Any], leads: list[dict[str, Any]], *, turned: bool) -> d
 
 def _value(lead: Mapping[str, Any], field: str) -> Any:
     """Return what a lead says under a field's name: ``email``, ``company.name``, ``attributes.birthday``."""
-    room, dot, name = field.partition(".")
-    return (lead.get(room) or {}).get(name) if dot else lead.get(field)
+    value: Any = lead
+    rest, dot = field, "."
+    while dot and isinstance(value, Mapping):
+        # The name of an attribute may have dots itself.
+        if rest in value:
+            return value[rest]
+        room, dot, rest = rest.partition(".")
+        value = value.get(room)
+    return None
