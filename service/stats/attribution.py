@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final, NamedTuple
 
@@ -93,8 +93,8 @@ def in_cents(shares: Shares) -> dict[Name, Decimal]:
 
 def credit_lines(
     won: Sequence[Won], not_won: Mapping[Path, int], addresses: Mapping[Name, str]
-) -> Iterator[dict[str, Any]]:
-    """Yield one line for each touched channel, the most credited by the last touch first, in the form of `CreditOut`."""
+) -> list[dict[str, Any]]:
+    """Return one line for each touched channel, the most credited by the last touch first, in the form of `CreditOut`."""
     credits_of = attribute(won, not_won)
     revenue = {
         model: {currency: in_cents(shares) for currency, shares in sorted(found.revenue.items())}
@@ -103,8 +103,8 @@ def credit_lines(
     touched = Counter(name for one in won for name in set(one.path))
     last = credits_of["last"].wins
     names = {name for found in credits_of.values() for name in found.wins}
-    for name in sorted(names, key=lambda name: (-last.get(name, 0.0), -touched[name], name is None, name or "")):
-        yield {
+    return [
+        {
             "value": name,
             "touched_wins": touched[name],
             "models": {
@@ -119,3 +119,5 @@ def credit_lines(
             },
             "leads": addresses.get(name),
         }
+        for name in sorted(names, key=lambda name: (-last.get(name, 0.0), -touched[name], name is None, name or ""))
+    ]

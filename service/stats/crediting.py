@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
@@ -37,6 +38,7 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
     def touched(name: Name) -> str:
         return addresses.at(LAST, query.by if name is None else f"{query.by}:{quote(name, safe='')}") + limit
 
+    addresses_of = {name: touched(name) for name in {name for one in won for name in one.path}}
     revenue: Counter[str] = Counter()
     for one in won:
         if one.currency is not None and one.amount is not None:
@@ -46,7 +48,7 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
     funnel = Addresses.of(question, (), behind="funnel").between(question.start, question.end)
     return {
         "definition": described,
-        "credits": list(credit_lines(won, not_won, {name: touched(name) for one in won for name in one.path})),
+        "credits": await asyncio.to_thread(credit_lines, won, not_won, addresses_of),
         "totals": {
             "journeys": len(won) + sum(not_won.values()),
             "wins": len(won),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from service.stats.flow import distinct, flow_groups, flows
 from service.stats.funnel import LAST, STAGES, cohort_groups, order_of, period_groups
 from service.stats.maturity import maturity_of
 from service.stats.occupancy import balances, occupancy_groups
-from service.stats.question import Question, definition, duration
+from service.stats.question import Key, Question, definition, duration
 from service.stats.schemas.cohorts import CohortsQuery
 from service.stats.schemas.flow import FlowQuery, OccupancyQuery
 from service.stats.schemas.funnel import FunnelQuery
@@ -62,7 +63,7 @@ async def _mature(
     spans, old = await times_to(connection, question, now=until), await ages(connection, question, now=until)
     for group in groups:
         key = tuple(group["key"].values())
-        told = maturity_of(spans.get(key, {}), old.get(key, NONE.days), horizon)
+        told = await asyncio.to_thread(maturity_of, spans.get(key, {}), old.get(key, NONE.days), horizon)
         for stage in group["stages"]:
             stage["maturity"] = told.get(stage["stage"])
 
@@ -156,17 +157,13 @@ async def _velocities(
     within = await stays(connection, question, now=until)
     worth = await pipelines(connection, question)
     keys = sorted(to, key=lambda key: (-len(to[key][LAST].days), order_of(key))) if question.group_by else [()]
-    return [
-        velocity_group(
-            question,
-            key,
-            to.get(key, {}),
-            {stage: within[key, stage] for stage in STAGES if (key, stage) in within},
-            worth.get(key, []),
-            curve=curve,
-        )
-        for key in keys
-    ]
+
+    def group(key: Key) -> dict[str, Any]:
+        held = {stage: within[key, stage] for stage in STAGES if (key, stage) in within}
+        return velocity_group(question, key, to.get(key, {}), held, worth.get(key, []), curve=curve)
+
+    # A million spans take a while to sort: not in the loop that everybody else waits for.
+    return await asyncio.to_thread(lambda: [group(key) for key in keys])
 
 
 async def cohorts(connection: AsyncConnection, query: CohortsQuery, *, now: datetime) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from service.core import clock
-from service.core.http.answers import json_answer
 from service.core.http.auth import require
 from service.core.http.routing import ReadConnection, ServiceRoute
 from service.stats import carding, crediting, forecasting, operations, ranking, returning
+from service.stats.attending import attended
 from service.stats.schemas.attribution import AttributionOut, AttributionQuery
 from service.stats.schemas.bottlenecks import BottlenecksOut, BottlenecksQuery
 from service.stats.schemas.cohorts import CohortsOut, CohortsQuery
@@ -30,21 +30,21 @@ router: Final = APIRouter(
 @router.get(
     "/funnel", response_model=FunnelOut, operation_id="get_funnel", summary="How far leads come, stage by stage"
 )
-async def get_funnel(query: Annotated[FunnelQuery, Query()], connection: ReadConnection) -> Response:
+async def get_funnel(query: Annotated[FunnelQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with the funnel of each group, every count with the address of the leads behind it."""
-    return json_answer(await operations.funnel(connection, query, now=clock.now()))
+    return await attended(request, operations.funnel(connection, query, now=clock.now()))
 
 
 @router.get("/trend", response_model=TrendOut, operation_id="get_trend", summary="Entries into each stage over time")
-async def get_trend(query: Annotated[TrendQuery, Query()], connection: ReadConnection) -> Response:
+async def get_trend(query: Annotated[TrendQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with one number per stage and calendar bucket, empty buckets included."""
-    return json_answer(await operations.trend(connection, query, now=clock.now()))
+    return await attended(request, operations.trend(connection, query, now=clock.now()))
 
 
 @router.get("/flow", response_model=FlowOut, operation_id="get_flow", summary="Who moved from which stage to which")
-async def get_flow(query: Annotated[FlowQuery, Query()], connection: ReadConnection) -> Response:
+async def get_flow(query: Annotated[FlowQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with the moves between each pair of stages: what a Sankey diagram needs."""
-    return json_answer(await operations.flow(connection, query, now=clock.now()))
+    return await attended(request, operations.flow(connection, query, now=clock.now()))
 
 
 @router.get(
@@ -53,9 +53,11 @@ async def get_flow(query: Annotated[FlowQuery, Query()], connection: ReadConnect
     operation_id="get_occupancy",
     summary="How many leads stood in each stage at an instant",
 )
-async def get_occupancy(query: Annotated[OccupancyQuery, Query()], connection: ReadConnection) -> Response:
+async def get_occupancy(
+    query: Annotated[OccupancyQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
     """Answer with the leads in each stage now, at an instant, or at every bucket's end of a calendar."""
-    return json_answer(await operations.occupancy(connection, query, now=clock.now()))
+    return await attended(request, operations.occupancy(connection, query, now=clock.now()))
 
 
 @router.get(
@@ -64,15 +66,19 @@ async def get_occupancy(query: Annotated[OccupancyQuery, Query()], connection: R
     operation_id="get_cohorts",
     summary="How many came to a stage at which age, cohort by cohort",
 )
-async def get_cohorts(query: Annotated[CohortsQuery, Query()], connection: ReadConnection) -> Response:
+async def get_cohorts(
+    query: Annotated[CohortsQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
     """Answer with a triangle: start buckets by age buckets, null where nobody can be that old yet."""
-    return json_answer(await operations.cohorts(connection, query, now=clock.now()))
+    return await attended(request, operations.cohorts(connection, query, now=clock.now()))
 
 
 @router.get("/velocity", response_model=VelocityOut, operation_id="get_velocity", summary="How long things take")
-async def get_velocity(query: Annotated[VelocityQuery, Query()], connection: ReadConnection) -> Response:
+async def get_velocity(
+    query: Annotated[VelocityQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
     """Answer with the time to each stage and in each stage, those still under way included, and what the pipeline yields a day."""
-    return json_answer(await operations.velocity(connection, query, now=clock.now()))
+    return await attended(request, operations.velocity(connection, query, now=clock.now()))
 
 
 @router.get(
@@ -81,15 +87,17 @@ async def get_velocity(query: Annotated[VelocityQuery, Query()], connection: Rea
     operation_id="get_channels_statistics",
     summary="What channels cost and brought",
 )
-async def get_channels(query: Annotated[ChannelsQuery, Query()], connection: ReadConnection) -> Response:
+async def get_channels(
+    query: Annotated[ChannelsQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
     """Answer with leads, opportunities, wins, revenue, spending, costs and ROI by channel, campaign or any other dimension."""
-    return json_answer(await returning.channels(connection, query, now=clock.now()))
+    return await attended(request, returning.channels(connection, query, now=clock.now()))
 
 
 @router.get("/kpis", response_model=KpisOut, operation_id="get_kpis", summary="Five figures against the period before")
-async def get_kpis(query: Annotated[KpisQuery, Query()], connection: ReadConnection) -> Response:
+async def get_kpis(query: Annotated[KpisQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with new leads, conversion, time to win, cost per customer, revenue and value, and whether they changed by more than noise."""
-    return json_answer(await carding.kpis(connection, query, now=clock.now()))
+    return await attended(request, carding.kpis(connection, query, now=clock.now()))
 
 
 @router.get(
@@ -98,9 +106,11 @@ async def get_kpis(query: Annotated[KpisQuery, Query()], connection: ReadConnect
     operation_id="get_attribution",
     summary="Which touches are credited with the wins",
 )
-async def get_attribution(query: Annotated[AttributionQuery, Query()], connection: ReadConnection) -> Response:
+async def get_attribution(
+    query: Annotated[AttributionQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
     """Answer with the wins and the revenue that six models credit each touched channel or campaign with."""
-    return json_answer(await crediting.attribution(connection, query, now=clock.now()))
+    return await attended(request, crediting.attribution(connection, query, now=clock.now()))
 
 
 @router.get(
@@ -109,14 +119,18 @@ async def get_attribution(query: Annotated[AttributionQuery, Query()], connectio
     operation_id="get_bottlenecks",
     summary="Which step of the funnel would gain the most wins",
 )
-async def get_bottlenecks(query: Annotated[BottlenecksQuery, Query()], connection: ReadConnection) -> Response:
+async def get_bottlenecks(
+    query: Annotated[BottlenecksQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
     """Answer with the steps of the funnel, ranked by the wins gained if each did as well as its best quarter or channel."""
-    return json_answer(await ranking.bottlenecks(connection, query, now=clock.now()))
+    return await attended(request, ranking.bottlenecks(connection, query, now=clock.now()))
 
 
 @router.get(
     "/forecast", response_model=ForecastOut, operation_id="get_forecast", summary="What the open journeys may come to"
 )
-async def get_forecast(query: Annotated[ForecastQuery, Query()], connection: ReadConnection) -> Response:
+async def get_forecast(
+    query: Annotated[ForecastQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
     """Answer with the wins and the revenue to expect, how sure that is, and how good such forecasts have been."""
-    return json_answer(await forecasting.forecast(connection, query, now=clock.now()))
+    return await attended(request, forecasting.forecast(connection, query, now=clock.now()))

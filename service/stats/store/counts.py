@@ -36,6 +36,7 @@ from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import leads
+from service.stats.store.rows import read_counters, read_rows
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
 
 _ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
@@ -47,7 +48,8 @@ async def cohort_counts(connection: AsyncConnection, question: Question, bounds:
     statement = (_cohort_rolled if counted else _cohort_rows)(Shape.of(question), bucketed=len(bounds) > 2)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted)
     width = len(question.group_by)
-    rows = (await connection.execute(statement, given)).all()
+    read = read_counters if counted else read_rows
+    rows = (await read(connection, statement, given)).all()
     return [CellCount(row[0], tuple(row[1 : 1 + width]), row[-2], row[-1]) for row in rows]
 
 
@@ -63,7 +65,8 @@ async def move_counts(
     statement = (_flow_rolled if counted else _flow_rows)(Shape.of(question), bucketed=len(edges) > 2)
     given = sources.parameters(question) | intervals(question, edges, rolled=counted) | {"bounds": list(bounds)}
     width = len(question.group_by)
-    rows = (await connection.execute(statement, given)).all()
+    read = read_counters if counted else read_rows
+    rows = (await read(connection, statement, given)).all()
     return [MoveCount(row[0], tuple(row[1 : 1 + width]), *row[-4:]) for row in rows]
 
 

@@ -40,6 +40,7 @@ from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import journeys
 from service.stats.store.milestones import reached_at, whole_journeys
+from service.stats.store.rows import read_rows
 from service.stats.velocity import OPEN, OTHER, THERE, Durations, Pipeline
 
 _NO_BYTES: Final = literal_column("''::bytea", LargeBinary)
@@ -64,7 +65,7 @@ def _given(question: Question, now: datetime) -> dict[str, Any]:
 
 async def ages(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[Key, Floats]:
     """Return, by group, how old journeys are, in days."""
-    rows = (await connection.execute(_ages(Shape.of(question)), _given(question, now))).all()
+    rows = (await read_rows(connection, _ages(Shape.of(question)), _given(question, now))).all()
     width = len(question.group_by)
     return {tuple(row[:width]): _unpacked(row[width]).days for row in rows}
 
@@ -86,7 +87,7 @@ async def times_to(
     connection: AsyncConnection, question: Question, *, now: datetime
 ) -> dict[Key, dict[str, Durations]]:
     """Return, by group and funnel stage after the entry, how long journeys took to it, were on the way, or left for good, in days."""
-    rows = (await connection.execute(_times_to(Shape.of(question), question.skips), _given(question, now))).all()
+    rows = (await read_rows(connection, _times_to(Shape.of(question), question.skips), _given(question, now))).all()
     width = len(question.group_by)
     return {
         tuple(row[:width]): {stage: _unpacked(packed) for stage, packed in zip(RUNGS[1:], row[width:], strict=True)}
@@ -114,7 +115,7 @@ def _times_to(shape: Shape, skips: Skips) -> Select[Any]:
 
 async def stays(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[tuple[Key, str], Durations]:
     """Return, by group and stage, how long the stays in it were that ended, and how long those are that have not, in days."""
-    rows = (await connection.execute(_stays(Shape.of(question)), _given(question, now))).all()
+    rows = (await read_rows(connection, _stays(Shape.of(question)), _given(question, now))).all()
     width = len(question.group_by)
     return {(tuple(row[:width]), row[width]): _unpacked(row[width + 1]) for row in rows}
 
@@ -188,7 +189,7 @@ def _lasting(shape: Shape, *, listed: bool = False) -> Select[Any]:
 
 async def pipelines(connection: AsyncConnection, question: Question) -> dict[Key, list[Pipeline]]:
     """Return, by group, what its opportunities and wins are worth in each currency; the currency is None for what has no amount."""
-    rows = (await connection.execute(_pipelines(Shape.of(question)), _given(question, question.high))).all()
+    rows = (await read_rows(connection, _pipelines(Shape.of(question)), _given(question, question.high))).all()
     width = len(question.group_by)
     found: dict[Key, list[Pipeline]] = {}
     for row in rows:

@@ -15,6 +15,7 @@ from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.counts import bucket_of
 from service.stats.store.dimensions import Dimensions, Shape
+from service.stats.store.rows import read_rows
 
 
 async def lead_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> list[LeadCount]:
@@ -22,7 +23,7 @@ async def lead_counts(connection: AsyncConnection, question: Question, bounds: S
     given = sources.parameters(question) | {"low": bounds[0], "high": bounds[-1], "bounds": list(bounds)}
     statement = _distinct(Shape.of(question), bucketed=len(bounds) > 2)
     width = len(question.group_by)
-    rows = (await connection.execute(statement, given)).all()
+    rows = (await read_rows(connection, statement, given)).all()
     return [LeadCount(row[0], tuple(row[1 : 1 + width]), *row[-3:]) for row in rows]
 
 

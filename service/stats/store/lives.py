@@ -26,6 +26,7 @@ from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.milestones import whole_journeys
+from service.stats.store.rows import read_rows
 
 _TIMES: Final = ("started_at", "cleaned_at", "nurtured_at", "opportunity_at", "won_at", "churned_at")
 _WIDTH: Final = len(_TIMES) + 2
@@ -38,7 +39,7 @@ _TEN_THOUSANDTHS: Final = 10_000
 async def read_lives(connection: AsyncConnection, question: Question) -> tuple[Lives, datetime]:
     """Return the journeys of a question as columns, and the instant from which their days count."""
     given = sources.parameters(question) | {"low": question.low, "high": question.high}
-    packed = (await connection.execute(_lives(Shape.of(question)), given)).scalar_one()
+    packed = (await read_rows(connection, _lives(Shape.of(question)), given)).scalar_one()
     table = np.frombuffer(packed or b"", dtype=">i8").reshape(-1, _WIDTH)
     times = np.where(table[:, : len(_TIMES)] == _NEVER, np.nan, table[:, : len(_TIMES)] / _MICROSECONDS)
     amounts = np.where(table[:, -2] == _NEVER, np.nan, table[:, -2] / _TEN_THOUSANDTHS)

@@ -33,6 +33,7 @@ from service.stats.store import sources
 from service.stats.store.counts import bucket_of
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import journeys
+from service.stats.store.rows import read_rows
 
 
 def whole_journeys(*, known: bool) -> FromClause:
@@ -58,7 +59,7 @@ async def age_counts(
     """Return how many journeys that started between ascending bounds came to a stage at which age, in one statement."""
     statement = _ages(Shape.of(question), stage, question.skips)
     given = sources.parameters(question) | {"low": bounds[0], "high": bounds[-1], "bounds": list(bounds)}
-    rows = (await connection.execute(statement, given | {"size": size.total_seconds()})).all()
+    rows = (await read_rows(connection, statement, given | {"size": size.total_seconds()})).all()
     width = len(question.group_by)
     return [AgeCount(row[0], tuple(row[1 : 1 + width]), row[-2], row[-1]) for row in rows]
 

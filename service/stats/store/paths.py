@@ -32,6 +32,7 @@ from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
+from service.stats.store.rows import read_rows
 
 _DAY: Final = 86_400.0
 
@@ -41,7 +42,7 @@ async def won_paths(
 ) -> list[Won]:
     """Return the journeys of a question that were won, each with its touches before the win."""
     statement = _won(Shape.of(question), by, lookback is not None)
-    rows = (await connection.execute(statement, _given(question, lookback))).all()
+    rows = (await read_rows(connection, statement, _given(question, lookback))).all()
     return [
         # Without a touch before the win what started the journey is all that is known.
         Won(tuple(path), tuple(ages), currency, amount) if path else Won((start,), (0.0,), currency, amount)
@@ -51,7 +52,7 @@ async def won_paths(
 
 async def lost_paths(connection: AsyncConnection, question: Question, *, by: str) -> dict[Path, int]:
     """Return the paths of the journeys that were not won (yet), and how many had each."""
-    rows = (await connection.execute(_lost(Shape.of(question), by), _given(question, None))).all()
+    rows = (await read_rows(connection, _lost(Shape.of(question), by), _given(question, None))).all()
     found: dict[Path, int] = {}
     for path, start, count in rows:
         taken = tuple(path) if path else (start,)

@@ -17,6 +17,7 @@ from service.stats.store import sources
 from service.stats.store.counts import bucket_of, intervals, rolled
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.milestones import whole_journeys
+from service.stats.store.rows import read_counters, read_rows
 from service.stats.tables import win_deltas, win_rollup
 
 _NAMES = (
@@ -42,7 +43,8 @@ async def win_counts(
     shape, bucketed = Shape.of(question), len(bounds) > 2
     statement = _counted(shape, bucketed=bucketed) if counted else _read(shape, axis, bucketed=bucketed)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted) | {"axis": axis}
-    rows = (await connection.execute(statement, given)).all()
+    read = read_counters if counted else read_rows
+    rows = (await read(connection, statement, given)).all()
     width = len(question.group_by)
     return [WinCount(row[0], tuple(row[1 : 1 + width]), *row[1 + width :]) for row in rows]
 

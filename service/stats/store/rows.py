@@ -1,0 +1,66 @@
+"""Questions that read rows instead of counters: one after the other, so that they never take the machine away from the intake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import CursorResult, Select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.errors import Unavailable
+
+# As many wait as can wait without taking the connections away from everybody else.
+_MOST_WAITING: Final = 6
+
+
+# A question of several statements is not sent away between them.
+_admitted: Final = ContextVar("admitted", default=False)
+
+
+class _Turnstile:
+    """Lets one in at a time, and sends away whom it would keep waiting too long."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Lock()
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def passed(self) -> AsyncIterator[None]:
+        """Wait for the turn; raises `Unavailable` if too many wait already, but not to one that has had a turn before."""
+        if self._waiting >= _MOST_WAITING and not _admitted.get():
+            raise Unavailable("too many questions that read every journey are being answered; ask again in a moment")
+        _admitted.set(True)
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+# One for each process; in tests, one for each loop.
+_turnstiles: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Turnstile]] = WeakKeyDictionary()
+
+
+async def read_rows(
+    connection: AsyncConnection, statement: Select[Any], given: Mapping[str, Any]
+) -> CursorResult[*tuple[Any, ...]]:
+    """Return what a statement over journeys or transitions finds; waits for its turn among others of its kind."""
+    turnstile = _turnstiles.setdefault(asyncio.get_running_loop(), _Turnstile())
+    async with turnstile.passed():
+        return await connection.execute(statement, dict(given))
+
+
+async def read_counters(
+    connection: AsyncConnection, statement: Select[Any], given: Mapping[str, Any]
+) -> CursorResult[*tuple[Any, ...]]:
+    """Return what a statement over the rollup finds, at once."""
+    return await connection.execute(statement, dict(given))
