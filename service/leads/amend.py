@@ -12,6 +12,7 @@ from service.cleaning.submission import Cleaned, Submission
 from service.cleaning.verdict import verdict_of
 from service.core.errors import Invalid
 from service.leads import identity_store
+from service.leads.attributes.checking import raw_names
 from service.leads.book import Book, Entry
 from service.leads.errors import IdentityTaken, NoIdentity
 from service.leads.identities import Identity, identities_of
@@ -61,6 +62,7 @@ def clean_patch(patch: Patch, region: str | None = None) -> dict[str, Any]:
         for name, value in patch.items()
     }
     clean["raw"] = {name: cleaned.raw.get(name) for name in patch if name not in _NESTED}
+    clean["raw"] |= dict.fromkeys(raw_names(patch.get("attributes") or ()))
     if "full_name" in clean:
         # A new full name has new parts, unless they are given too.
         clean = {part: getattr(cleaned.submission, part) for part in ("first_name", "last_name")} | clean

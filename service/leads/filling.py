@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from service.cleaning.submission import Cleaned, Submission
+from service.leads.attributes.checking import raw_names
 from service.leads.identities import Identity
 from service.leads.present import COMPANY
 
@@ -37,6 +38,7 @@ def fill_blanks(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identi
     values |= {name: {**getattr(one, name), **row[name]} for name in ("external_ids", "attributes")}
     values["tags"] = sorted({*row["tags"], *one.tags})
     filled = {name for name in FILLED if row[name] is None and values[name] is not None}
+    filled |= raw_names(one.attributes.keys() - row["attributes"].keys())
     values["raw"] = _raw_of(row, cleaned, replaced=filled)
     if _BEST_FIRST.index(cleaned.verdict) < _BEST_FIRST.index(row["verdict"]):
         values |= {"verdict": cleaned.verdict, "verdict_reasons": list(cleaned.reasons)}
@@ -53,7 +55,7 @@ def revise(row: dict[str, Any], cleaned: Cleaned, conflicts: Mapping[Identity, A
     values = {name: value for name in _REVISED if (value := getattr(one, name)) is not None}
     if one.full_name is not None:
         values |= {name: getattr(one, name) for name in _NAMES}
-    values["raw"] = _raw_of(row, cleaned, replaced=values.keys())
+    values["raw"] = _raw_of(row, cleaned, replaced=values.keys() | raw_names(one.attributes))
     values["attributes"] = {**row["attributes"], **one.attributes}
     values["external_ids"] = {**row["external_ids"], **one.external_ids}
     values["tags"] = sorted({*row["tags"], *one.tags})

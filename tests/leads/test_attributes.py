@@ -114,6 +114,8 @@ async def test_webhooks_are_read_generously_and_what_cannot_be_read_is_put_aside
     assert bob["verdict_reasons"] == ["attribute_invalid"]
     assert bob["stage"] == "cleaned"
     assert bob["raw"]["attributes.seats"] == "a dozen"
+    answer = await client.patch(f"/v1/leads/{bob['id']}", json={"attributes": {"seats": 12}})
+    assert "attributes.seats" not in answer.json()["raw"]
 
 
 async def test_what_was_there_before_stays_and_is_counted(client: AsyncClient, define, create):

@@ -89,8 +89,17 @@ def _with(cleaned: Cleaned, kept: dict[str, Any], aside: dict[str, Any], faults:
     submission = replace(cleaned.submission, attributes=kept)
     if not aside:
         return replace(cleaned, submission=submission)
-    raw = cleaned.raw | {f"attributes.{key}": value for key, value in aside.items()}
+    raw = cleaned.raw | dict(zip(map(_raw_name, aside), aside.values(), strict=True))
     return replace(cleaned, submission=submission, raw=raw, reasons=(*cleaned.reasons, REASON), faults=faults)
+
+
+def raw_names(keys: Iterable[str]) -> set[str]:
+    """Return under which names what was given for attributes is put aside in a lead's ``raw``."""
+    return set(map(_raw_name, keys))
+
+
+def _raw_name(key: str) -> str:
+    return f"attributes.{key}"
 
 
 def pointer(key: str) -> str:
