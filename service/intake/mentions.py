@@ -13,8 +13,8 @@ from phonenumbers import NumberParseException, national_significant_number, pars
 
 from service.leads.identities import Identity
 
-# Between two digits of a number, or the parts of an address: a few characters, or their codes in an address (%20) or in JSON (\u0040).
-_GAP: Final = r"(?:%[0-9a-f]{2}|\\+u[0-9a-f]{4}|&#?[0-9a-z]+;|[^0-9a-z]){0,4}"
+# Between two digits of a number: signs and spaces, or their codes in an address (%20).
+_GAP: Final = "(?:%2.|[^0-9]){0,4}"
 _BETWEEN: Final = r"[^0-9a-z]{0,3}"
 _SHORTEST_ID: Final = 3
 
@@ -30,12 +30,14 @@ class Wanted:
         self.ids = {value for kind, value in identities if kind.startswith("external:") and len(value) >= _SHORTEST_ID}
 
     @cached_property
-    def pattern(self) -> str:
-        """A POSIX pattern, in lower case, of texts that may well mention them: whoever does, matches."""
-        words = [_loosely(email) for email in self._emails]
-        words += [_GAP.join(number) for _, number in self._numbers]
-        words += [_loosely(value) for value in self.ids]
-        return "|".join(sorted(words))
+    def likes(self) -> list[str]:
+        """Patterns for LIKE, in lower case, of texts that may well mention their addresses or ids."""
+        return sorted({_loosely(value) for value in (*self._emails, *self.ids)})
+
+    @cached_property
+    def digits(self) -> str | None:
+        """A POSIX pattern of texts that may well mention their numbers."""
+        return "|".join(sorted(_GAP.join(number) for _, number in self._numbers)) or None
 
     def are_in(self, parts: Iterable[bytes | str]) -> bool:
         """Say whether an address or a number of theirs is written in any of these."""
@@ -78,9 +80,8 @@ def _number(code: str, number: str) -> re.Pattern[str]:
 
 
 def _loosely(value: str) -> str:
-    """Return a POSIX pattern of a text whose signs and foreign letters may be written in some code."""
-    parts = re.split(r"[^0-9a-z]+", value.lower())
-    return r".{0,24}".join(parts).removeprefix(r".{0,24}").removesuffix(r".{0,24}")
+    """Return a pattern for LIKE of a text whose signs and foreign letters may be written in some code."""
+    return "%" + "%".join(part for part in re.split(r"[^0-9a-z]+", value.lower()) if part) + "%"
 
 
 def _readings(part: bytes | str) -> Iterator[str]:

@@ -29,11 +29,16 @@ _EMPTY: Final = text(
     WHERE id IN (SELECT id FROM every) RETURNING id"""
 )
 _CONTENT: Final = "encode(body, 'escape') || ' ' || query || ' ' || CAST(headers AS text)"
+_PAGE_END: Final = text(
+    """SELECT id FROM deliveries WHERE CAST(:after AS uuid) IS NULL OR id > :after ORDER BY id OFFSET :size LIMIT 1"""
+)
 _MAYBE: Final = text(
-    f"""SELECT id, channel, received_at, method, headers, query, body FROM deliveries
-    WHERE (body <> '' OR query <> '' OR headers <> '{{}}') AND received_at <= :until
-        AND (CAST(:after AS uuid) IS NULL OR id > :after) AND lower({_CONTENT}) ~ :pattern
-    ORDER BY id LIMIT :limit"""
+    f"""SELECT id, channel, received_at, method, headers, query, body
+    FROM deliveries CROSS JOIN LATERAL (SELECT {_CONTENT} AS content OFFSET 0) AS whole
+    WHERE (CAST(:after AS uuid) IS NULL OR id > :after) AND (CAST(:last AS uuid) IS NULL OR id <= :last)
+        AND (body <> '' OR query <> '' OR headers <> '{{}}') AND received_at <= :until
+        AND (lower(content) LIKE ANY(CAST(:likes AS text[])) OR content ~ CAST(:digits AS text))
+    ORDER BY id"""
 )
 _EMPTY_THESE: Final = text(
     """UPDATE deliveries SET body = '', headers = '{}', query = '', detail = NULL, due_at = NULL,
@@ -54,11 +59,23 @@ async def empty_deliveries_of(connection: AsyncConnection, lead_ids: Collection[
     return [row["id"] for row in await fetch(connection, _EMPTY, lead_ids=sorted(lead_ids))]
 
 
+async def end_of_page(connection: AsyncConnection, *, after: UUID | None, size: int) -> UUID | None:
+    """Return the id of the last of so many deliveries after one, or None if there are no more than these."""
+    rows = await fetch(connection, _PAGE_END, after=after, size=size)
+    return rows[0]["id"] if rows else None
+
+
 async def maybe_mentioning(
-    connection: AsyncConnection, pattern: str, *, after: UUID | None, until: datetime, limit: int
+    connection: AsyncConnection,
+    likes: Sequence[str],
+    digits: str | None,
+    *,
+    between: tuple[UUID | None, UUID | None],
+    until: datetime,
 ) -> list[dict[str, Any]]:
-    """Return deliveries whose content, in lower case, matches a POSIX pattern, by id; reads every delivery that is not empty."""
-    return await fetch(connection, _MAYBE, pattern=pattern, after=after, until=until, limit=limit)
+    """Return deliveries after one id and up to another whose content is like one of these or matches the POSIX pattern; reads them all."""
+    after, last = between
+    return await fetch(connection, _MAYBE, likes=list(likes), digits=digits, after=after, last=last, until=until)
 
 
 async def empty(connection: AsyncConnection, ids: Sequence[UUID], *, now: datetime) -> None:
