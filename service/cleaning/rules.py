@@ -29,7 +29,7 @@ REASONS: Final = {
 
 ALWAYS_REJECTED: Final = "nothing_usable"
 TOLD_LATER: Final = frozenset({"no_mail_server", "attribute_invalid", "erased_before"})
-"""What a submission alone does not show: found out by those who know more, and always suspect."""
+"""What a submission alone does not show: found out later, by those who know more than the rules."""
 RULED: Final = tuple(sorted(REASONS.keys() - TOLD_LATER - {ALWAYS_REJECTED}))
 """The reasons that a channel's rules may be about."""
 # Nobody who means it fills these in, whatever a form calls its other fields.
@@ -43,7 +43,8 @@ _DOUBTED: Final = (
     "country_invalid",
     "domain_invalid",
     "external_id_invalid",
-    *TOLD_LATER,
+    "no_mail_server",
+    "erased_before",
 )
 
 
