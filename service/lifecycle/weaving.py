@@ -28,7 +28,7 @@ ended a record that others had not to do with (spam, a duplicate; or a loss whil
 but more would have had to go for it.
 """
 
-_JUDGEMENT: Final = "disqualified"
+_DISQUALIFIED: Final = "disqualified"
 _CAME: Final = frozenset({Event.ACQUIRE, Event.REACTIVATE})
 _CHANCE: Final = frozenset({Event.QUALIFY, Event.REPURCHASE})
 
@@ -132,21 +132,55 @@ def weave(strands: Sequence[Sequence[Piece]]) -> Woven:
     One legal ledger alone comes out unchanged.
     """
     pieces = list(merge(*strands, key=lambda piece: piece.at))
-    judged = list(dict.fromkeys(piece.among for piece in pieces if piece.step.category == _JUDGEMENT))
+    judged = _Judgements(strands)
     ways: dict[_Standing, _Way] = {_Standing(None, 0): _Way(_Weight())}
     for place, piece in enumerate(pieces):
-        for standing, way in list(ways.items()):
+        reached: dict[_Standing, _Way] = {}
+        for standing, way in ways.items():
+            _reach(reached, _passed(standing, piece, judged), way)
             told = _told(piece, standing, judged)
-            if told is None:
-                continue
-            weight = way.weight.plus(piece, told, place)
-            reached = _moved(standing, piece, told, judged)
-            if reached not in ways or weight > ways[reached].weight:
-                ways[reached] = _Way(weight, way, place, told)
+            if told is not None:
+                further = _Way(way.weight.plus(piece, told, place), way, place, told)
+                _reach(reached, _moved(standing, piece, told, judged), further)
+        ways = reached
     return _unrolled(max(ways.values(), key=lambda way: way.weight), pieces, judged)
 
 
-def _told(piece: Piece, standing: _Standing, judged: Sequence[frozenset[UUID]]) -> Event | None:
+class _Judgements:
+    """The churns by which leads ended as spam, a test, a duplicate: each was said of some leads, and ends no journey of others.
+
+    One that its lead came back from is history: later steps stand on it. Leads that all ended so are judged together.
+    """
+
+    def __init__(self, strands: Sequence[Sequence[Piece]]) -> None:
+        ends = [next((piece for piece in reversed(strand) if piece.was_kept), None) for strand in strands]
+        last = [piece for piece in ends if piece and _is_judgement(piece)]
+        set_aside = [piece for strand in strands for piece in strand if not piece.was_kept and _is_judgement(piece)]
+        together = frozenset[UUID]().union(*(piece.among for piece in last))
+        said_of = {piece.source: piece.among | together for piece in (*last, *set_aside)}
+        groups = list(dict.fromkeys(said_of.values()))
+        self._groups = groups
+        self._bits = {source: 1 << groups.index(leads) for source, leads in said_of.items()}
+
+    def foreign(self, piece: Piece) -> int:
+        """Return the bits of the groups that a piece's lead does not belong to."""
+        return sum(1 << bit for bit, leads in enumerate(self._groups) if piece.origin not in leads)
+
+    def forbid(self, piece: Piece, standing: _Standing) -> bool:
+        """Say whether a piece is a judgement on other leads than those whose journey it would end."""
+        return bool(standing.foreign & self._bits.get(piece.source, 0))
+
+
+def _is_judgement(piece: Piece) -> bool:
+    return piece.step.event == Event.CHURN and piece.step.category == _DISQUALIFIED
+
+
+def _reach(reached: dict[_Standing, _Way], standing: _Standing, way: _Way) -> None:
+    if standing not in reached or way.weight > reached[standing].weight:
+        reached[standing] = way
+
+
+def _told(piece: Piece, standing: _Standing, judged: _Judgements) -> Event | None:
     """Return as which event a piece is legal here, or None."""
     told = _retold(piece.step.event, standing.stage)
     if (standing.stage, told) not in MOVES or _is_of_one_record(piece, standing, judged):
@@ -162,22 +196,29 @@ def _retold(event: Event, stage: Stage | None) -> Event:
     return event
 
 
-def _is_of_one_record(piece: Piece, standing: _Standing, judged: Sequence[frozenset[UUID]]) -> bool:
+def _is_of_one_record(piece: Piece, standing: _Standing, judged: _Judgements) -> bool:
     if piece.step.event != Event.CHURN:
         return False
     if standing.stage == Stage.WON and piece.from_stage != Stage.WON:
         return True
-    return piece.step.category == _JUDGEMENT and bool(standing.foreign >> judged.index(piece.among) & 1)
+    return judged.forbid(piece, standing)
 
 
-def _moved(standing: _Standing, piece: Piece, told: Event, judged: Sequence[frozenset[UUID]]) -> _Standing:
-    foreign = sum(1 << bit for bit, leads in enumerate(judged) if piece.origin not in leads)
+def _passed(standing: _Standing, piece: Piece, judged: _Judgements) -> _Standing:
+    """Return where the lead stands when a piece is left out: what only repeats where it is has a part in the journey as well."""
+    if piece.step.event == Event.CHURN or not _is_there(piece.step.event, standing.stage):
+        return standing
+    return _Standing(standing.stage, standing.foreign | judged.foreign(piece))
+
+
+def _moved(standing: _Standing, piece: Piece, told: Event, judged: _Judgements) -> _Standing:
+    foreign = judged.foreign(piece)
     if told not in STARTS_JOURNEY:
         foreign |= standing.foreign
     return _Standing(MOVES[standing.stage, told].target, foreign)
 
 
-def _unrolled(best: _Way, pieces: Sequence[Piece], judged: Sequence[frozenset[UUID]]) -> Woven:
+def _unrolled(best: _Way, pieces: Sequence[Piece], judged: _Judgements) -> Woven:
     chosen: dict[int, Event] = {}
     way: _Way | None = best
     while way is not None and way.told is not None:
@@ -190,6 +231,7 @@ def _unrolled(best: _Way, pieces: Sequence[Piece], judged: Sequence[frozenset[UU
             standing = _moved(standing, piece, chosen[index], judged)
         else:
             woven.set_aside.append(SetAside(piece, _why(piece, standing, judged), standing.stage))
+            standing = _passed(standing, piece, judged)
     return woven
 
 
@@ -204,7 +246,7 @@ def _step_as(told: Event, piece: Piece) -> Step:
     )
 
 
-def _why(piece: Piece, standing: _Standing, judged: Sequence[frozenset[UUID]]) -> Why:
+def _why(piece: Piece, standing: _Standing, judged: _Judgements) -> Why:
     if _told(piece, standing, judged) is not None:
         return "outweighed"
     if _is_of_one_record(piece, standing, judged):
