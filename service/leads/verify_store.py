@@ -52,6 +52,14 @@ CHECKS: Final[tuple[tuple[str, TextClause], ...]] = (
         ),
     ),
     (
+        "a lead says of a consent what nobody is on record to have said",
+        text(
+            """SELECT l.id AS lead_id FROM leads l CROSS JOIN LATERAL jsonb_object_keys(l.consent) AS said (purpose)
+            WHERE l.merged_into IS NULL AND l.erased_at IS NULL AND NOT EXISTS
+            (SELECT 1 FROM consents c WHERE c.lead_id = l.id AND c.purpose = said.purpose) LIMIT :most"""
+        ),
+    ),
+    (
         "a lead has no touchpoint",
         text(
             """SELECT l.id AS lead_id FROM leads l WHERE l.merged_into IS NULL AND NOT EXISTS

@@ -40,7 +40,7 @@ class ConsentCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     purpose: Annotated[AttributeName, Field(description="What for, in your own words", examples=["newsletter"])]
-    granted: Annotated[bool, Field(description="False takes it back, or objects")]
+    granted: Annotated[bool, Field(description="False takes it back, or objects")] = True
     basis: Annotated[BasisCode, Field(description="One of GET /v1/consent-bases")] = "consent"
     media: Annotated[
         list[Medium], Field(max_length=10, description="By which means they may be reached for it; empty is by all")

@@ -145,7 +145,7 @@ async def test_why_not(client: AsyncClient) -> None:
     ("body", "pointer"),
     [
         ({"granted": True}, "/purpose"),
-        ({"purpose": "x"}, "/granted"),
+        ({"purpose": "x", "granted": "perhaps"}, "/granted"),
         ({"purpose": "x", "granted": True, "basis": "because"}, "/basis"),
         ({"purpose": "x", "granted": False, "media": ["email"]}, ""),
         ({"purpose": "x", "granted": True, "occurred_at": "2999-01-01T00:00:00Z"}, "/occurred_at"),
