@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import importing
+import questions
 import traffic
 import vendors
 from exporting import exports
@@ -224,6 +225,44 @@ def funnel(bench: Bench, small: int, large: int) -> list[Figure]:
     ]
 
 
+def statistics(bench: Bench, sizes: list[int]) -> list[Figure]:
+    """The standard questions at several sizes, and those that read rows at the middle one."""
+    databases = {size: questions.world(bench.server, size) for size in sizes}
+    asked: dict[tuple[int, str], questions.Asked] = {}
+    for size, database in databases.items():
+        with api(database) as url:
+            for name, question in questions.STANDARD.items():
+                questions.ask(url, question, 3)
+                asked[size, name] = questions.ask(url, question, 100)
+    few, most = min(sizes), max(sizes)
+    figures = []
+    for name in questions.STANDARD:
+        at = ", ".join(f"{size:,}: {asked[size, name].p50:.1f}" for size in sizes)
+        figures += [
+            Figure(f"{name}, p95 in ms at {most:,}", asked[most, name].p95, 15, False, f"medians {at}"),
+            Figure(f"{name}, {most:,} against {few:,}", asked[most, name].p50 / asked[few, name].p50, 1.3, False, ""),
+        ]
+    middle = sorted(sizes)[min(1, len(sizes) - 1)]
+    bare = questions.duck(databases[middle], bench.folder)
+    ours = asked[middle, "funnel"].p50
+    figures.append(
+        Figure(
+            f"funnel, DuckDB's time at {middle:,} times ours", bare / ours, 1, True, f"{bare:.1f} ms to {ours:.1f} ms"
+        )
+    )
+    with api(databases[middle]) as url:
+        for name, question in questions.OF_ROWS.items():
+            took = questions.ask(url, question, 3)
+            figures.append(Figure(f"{name}, seconds at {middle:,}", took.p50 / 1e3, 1, False, ""))
+    figures.append(
+        Figure(f"rollup of {middle:,} counted anew, seconds", questions.rebuilt(databases[middle]), 60, False, "")
+    )
+    quiet, stormy, answered = questions.beside_intake(databases[middle], bench.folder, 2 * bench.seconds)
+    noted = f"{stormy.p99:.1f} ms to {quiet.p99:.1f} ms, {answered} questions answered meanwhile"
+    figures.append(Figure("intake p99 under large questions, times alone", stormy.p99 / quiet.p99, 2, False, noted))
+    return figures
+
+
 def every_vendor(bench: Bench) -> list[Figure]:
     """Every vendor's deliveries, against the one that the intake's own figure is measured with."""
     found = vendors.rates(bench.server, bench.folder, max(1, bench.seconds / 4), bench.rounds)
@@ -271,11 +310,15 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=20_000, help="deliveries the worker finds")
     parser.add_argument("--journeys", type=int, nargs=2, default=(100_000, 1_000_000), metavar=("SMALL", "LARGE"))
     parser.add_argument(
-        "--only", choices=("intake", "worker", "leads", "vendors", "funnel", "import", "export"), nargs="*"
+        "--only", choices=("intake", "worker", "leads", "vendors", "funnel", "stats", "import", "export"), nargs="*"
     )
     parser.add_argument("--exported", type=int, nargs=2, default=(20_000, 220_000), metavar=("SMALL", "LARGE"))
     parser.add_argument(
         "--import-rows", type=int, default=1_000_000 if os.environ.get("BIG") else 100_000, help="BIG=1: a million"
+    )
+    sizes = [100_000, 1_000_000, 10_000_000] if os.environ.get("BIG") else [100_000, 1_000_000]
+    parser.add_argument(
+        "--worlds", type=int, nargs="+", default=sizes, help="sizes for stats; BIG=1: up to ten million"
     )
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("LEADS_")]:
@@ -291,6 +334,7 @@ def main() -> None:
             "worker": lambda: worker_throughput(bench, options.backlog),
             "vendors": lambda: every_vendor(bench),
             "funnel": lambda: funnel(bench, *options.journeys),
+            "stats": lambda: statistics(bench, options.worlds),
             "export": lambda: export(bench, *options.exported),
             "import": lambda: whole_file(bench, options.import_rows),
         }

@@ -7,6 +7,7 @@ by the same code that repairs it.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +17,7 @@ from service.stats.definitions import cell_of
 from service.stats.fold import rebuild
 
 # share, furthest stage, outcome; what is left of each stage moves on
-_LIVES = [
+LIVES = [
     (0.18, "acquired", "open"),
     (0.14, "acquired", "disqualified"),
     (0.16, "cleaned", "open"),
@@ -56,16 +57,21 @@ _INSERT = text("""
 """)
 
 
-async def load_journeys(connection: AsyncConnection, count: int) -> None:
-    """Write ``count`` journeys (a few less by chance of rounding) and their rollup."""
-    lives = [
+def lives_of(kinds: list[tuple[float, str, str]]) -> list[dict[str, Any]]:
+    """Return kinds of lives with their cells and ranks, as the statements take them."""
+    return [
         {"number": number, "share": share, "furthest": furthest, "outcome": outcome, "cell": cell, "rank": rank}
-        for number, (share, furthest, outcome) in enumerate(_LIVES)
+        for number, (share, furthest, outcome) in enumerate(kinds)
         for rank in [["acquired", "cleaned", "nurtured", "opportunity", "won"].index(furthest)]
         for cell in [
             cell_of(furthest=furthest, outcome=outcome, cleaned=rank >= 1, nurtured=rank >= 2, opportunity=rank >= 3)
         ]
     ]
+
+
+async def load_journeys(connection: AsyncConnection, count: int) -> None:
+    """Write ``count`` journeys (a few less by chance of rounding) and their rollup."""
+    lives = lives_of(LIVES)
     # Spares the look-up of each journey's lead.
     await connection.execute(text("SET LOCAL session_replication_role = replica"))
     await connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -1,0 +1,153 @@
+"""The questions of the statistics: how long they take at several sizes, beside DuckDB over the same journeys, and beside the intake."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+import asyncpg
+import duckdb
+import traffic
+from machinery import KEY, Load, api, call, in_database, load, new_database
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from worlds import load_world
+
+from service.stats.fold import rebuild
+
+STANDARD = {
+    "funnel": "/v1/stats/funnel?group_by=channel,campaign",
+    "trend": "/v1/stats/trend?interval=month&group_by=channel",
+    "flow": "/v1/stats/flow?group_by=channel,campaign",
+    "occupancy": "/v1/stats/occupancy?group_by=channel,campaign",
+    "kpis": "/v1/stats/kpis?from=2026-09-01&to=2026-10-01&group_by=channel,campaign",
+}
+"""What must cost the same at any size."""
+
+OF_ROWS = {
+    "funnel by country": "/v1/stats/funnel?group_by=country",
+    "funnel by attribute": "/v1/stats/funnel?group_by=attributes.plan",
+    "funnel in a window": "/v1/stats/funnel?group_by=channel&window=P30D",
+    "period by country": "/v1/stats/funnel?mode=period&group_by=country",
+    "velocity": "/v1/stats/velocity",
+    "maturity": "/v1/stats/funnel?horizon=P90D",
+    "cohorts": "/v1/stats/cohorts",
+    "attribution": "/v1/stats/attribution",
+    "forecast": "/v1/stats/forecast",
+    "channels by industry": "/v1/stats/channels?group_by=industry",
+}
+"""What reads every journey."""
+
+_IN_DUCKDB = "SELECT channel, campaign, cell, count(*) FROM journeys GROUP BY ALL"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How long one question took at one size, in milliseconds."""
+
+    p50: float
+    p95: float
+
+
+def ask(url: str, question: str, times: int) -> Asked:
+    """Ask so many times, one after the other, and return how long that took the client."""
+    request = urllib.request.Request(url + question, headers={"Authorization": f"Bearer {KEY}"})
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            answer.read()
+        took.append((time.perf_counter() - began) * 1e3)
+    return Asked(median(took), quantiles(took, n=20)[-1] if len(took) > 1 else took[0])
+
+
+def world(server: str, size: int) -> str:
+    """Return a database with so many lives in it."""
+    database = new_database(server, f"bench_world_{size}")
+    in_database(database, lambda connection: load_world(connection, size))
+    in_database(database, _analyse)
+    return database
+
+
+async def _analyse(connection: AsyncConnection) -> None:
+    await connection.execute(text("ANALYZE"))
+
+
+def duck(database: str, folder: Path) -> float:
+    """Return how long the same funnel takes DuckDB over the same journeys as Parquet, in milliseconds."""
+    file = folder / "journeys.parquet"
+    rows = folder / "journeys.csv"
+    in_database(database, lambda connection: _copy(connection, rows))
+    driver = duckdb.connect()
+    driver.execute(f"COPY (SELECT * FROM read_csv('{rows}', header = true)) TO '{file}' (FORMAT parquet)")
+    driver.execute(f"CREATE VIEW journeys AS SELECT * FROM read_parquet('{file}')")
+    rows.unlink()
+    took = []
+    for _ in range(30):
+        began = time.perf_counter()
+        driver.execute(_IN_DUCKDB).fetchall()
+        took.append((time.perf_counter() - began) * 1e3)
+    file.unlink()
+    return median(took)
+
+
+async def _copy(connection: AsyncConnection, file: Path) -> None:
+    raw = await connection.get_raw_connection()
+    driver: asyncpg.Connection = raw.driver_connection  # type: ignore[assignment]
+    query = "SELECT lead_id, channel, campaign, started_at, cell, won_at FROM journeys"
+    await driver.copy_from_query(query, output=str(file), format="csv", header=True)
+
+
+def rebuilt(database: str) -> float:
+    """Return how many seconds the rollup takes to be counted anew."""
+    began = time.perf_counter()
+    in_database(database, rebuild)
+    return time.perf_counter() - began
+
+
+@contextmanager
+def storm(url: str, clients: int) -> Iterator[list[int]]:
+    """Ask questions that read rows, by several clients, while the block runs; yields how many were answered."""
+    ends, answered = threading.Event(), [0]
+    questions = list(OF_ROWS.values())
+
+    def client(number: int) -> None:
+        while not ends.is_set():
+            number += 1
+            try:
+                ask(url, questions[number % len(questions)], 1)
+                answered[0] += 1
+            except OSError:
+                time.sleep(0.2)
+
+    threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join(60)
+
+
+def beside_intake(database: str, folder: Path, seconds: float) -> tuple[Load, Load, int]:
+    """Return the intake's load alone and under a storm of questions, and how many of these were answered."""
+    with api(database) as url:
+        call(f"{url}/v1/channels", {"key": "bench", "vendor": "standard-webhooks", "secret": f"whsec_{traffic.SECRET}"})
+
+        def round_of(label: str) -> Load:
+            people = traffic.people(int(seconds * 4_000), label)
+            requests = traffic.write(folder / label, traffic.signed("/v1/intake/bench", people, label))
+            return load(url, requests, seconds=seconds, connections=4)
+
+        quiet = round_of("quiet")
+        with storm(url, 4) as answered:
+            stormy = round_of("stormy")
+        return quiet, stormy, answered[0]
