@@ -20,6 +20,7 @@ from service.leads.identities import Identity, identities_of
 from service.leads.privacy.holding import ERASED_BEFORE, scopes_of
 from service.lifecycle.ledger import AHEAD
 
+_LONGEST_WAY: Final = 8
 ALREADY_KNOWN: Final = "already_known"
 """The reason of a submission that its channel does not want attached to the lead it matches."""
 
@@ -151,6 +152,33 @@ def _assign(
         for identity in plan.identities:
             owner.setdefault(identity, plan.lead_id)
     return owner
+
+
+async def follow_merges(book: Book, plans: Sequence[Plan]) -> None:
+    """Send submissions on to the survivors of leads that were merged while we waited for their locks."""
+    for _ in range(_LONGEST_WAY):
+        late = [(plan, survivor) for plan in plans if (survivor := _survivor(book, plan)) is not None]
+        if not late:
+            return
+        for plan, survivor in late:
+            plan.lead_id = survivor
+            plan.matched_by += [identity for identity, lead in plan.conflicts.items() if lead == survivor]
+            plan.conflicts = {identity: lead for identity, lead in plan.conflicts.items() if lead != survivor}
+        await book.take({survivor for _, survivor in late})
+        brought = {
+            identity: survivor
+            for plan, survivor in late
+            for identity in plan.identities
+            if identity not in plan.matched_by and identity not in plan.conflicts
+        }
+        await identity_store.reassign_identities(book.connection, brought)
+
+
+def _survivor(book: Book, plan: Plan) -> UUID | None:
+    """Return the lead that a submission's lead was merged into, if it was."""
+    entry = book.entries.get(plan.lead_id) if plan.lead_id else None
+    survivor: UUID | None = entry.row["merged_into"] if entry else None
+    return survivor
 
 
 def _keep_apart(plan: Plan, known: Mapping[Identity, UUID]) -> None:

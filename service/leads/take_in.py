@@ -25,7 +25,7 @@ from service.leads.identities import Identity
 from service.leads.owning import insist_on_ownership
 from service.leads.privacy.holding import Suppressed, joined
 from service.leads.privacy.telling import Words
-from service.leads.settling import Plan, plan_for, settle_identities
+from service.leads.settling import Plan, follow_merges, plan_for, settle_identities
 from service.leads.versions import Versions
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import Life, Step, refuse_future
@@ -77,6 +77,7 @@ async def take_into(
     matched = [plan for plan in plans if plan.lead_id and not plan.is_new]
     others = await identity_store.owners(book.connection, along) if along else {}
     await book.take({plan.lead_id for plan in matched if plan.lead_id} | set(others.values()))
+    await follow_merges(book, matched)
     await insist_on_ownership(
         book, {identity: plan.lead_id for plan in matched for identity in plan.matched_by if plan.lead_id}
     )
