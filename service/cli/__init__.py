@@ -12,6 +12,7 @@ from service.cli.channels import channels
 from service.cli.db import db
 from service.cli.demo import demo
 from service.cli.export import export_
+from service.cli.import_ import import_
 from service.cli.keys import keys
 from service.cli.openapi import openapi
 from service.cli.serve import serve
@@ -31,7 +32,7 @@ def leads() -> None:
     """
 
 
-for command in (serve, worker, db, keys, channels, verify, stats, demo, export_, openapi, api):
+for command in (serve, worker, db, keys, channels, verify, stats, demo, export_, import_, openapi, api):
     leads.add_command(command)
 
 

@@ -7,7 +7,7 @@ these addresses was erased is remembered by hash.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -47,6 +47,7 @@ _OF_THE_PERSON: Final[dict[str, Any]] = {
     **{name: {} for name in ("utm", "external_ids", "attributes", "consent", "raw")},
 }
 _OF_THE_COMPANY: Final = {"name": None, "domain": None}
+_REDACTED: Final = _OF_THE_PERSON | {"can_contact": NOTHING}
 
 
 async def erase_lead(
@@ -85,11 +86,16 @@ async def _forget_who_referred(book: Book, family: Collection[UUID], names: Coll
 async def _erase(book: Book, entries: Sequence[Entry], known: Collection[Identity]) -> None:
     await suppression_store.add_identities(book.connection, sorted(known), actor=book.actor, now=book.now)
     await erase_store.erase(book.connection, [entry.id for entry in entries])
-    redacted = _OF_THE_PERSON | {"can_contact": NOTHING}
+    redacted = _REDACTED
     erased = [entry.id for entry in entries]
     await forget_when_merged(book.connection, erased, redacted=redacted, company=_OF_THE_COMPANY)
     for entry in entries:
-        await redact_events(book.connection, entry.id, redacted=redacted, company=_OF_THE_COMPANY)
-        entry.row |= _OF_THE_PERSON | {COMPANY[name]: value for name, value in _OF_THE_COMPANY.items()}
-        entry.row["erased_at"] = book.now
-        book.announce(entry, "lead.erased", {}, at=book.now)
+        await blank(book, entry, {})
+
+
+async def blank(book: Book, entry: Entry, why: Mapping[str, Any]) -> None:
+    """Take the person out of a lead's row and events, and announce it."""
+    await redact_events(book.connection, entry.id, redacted=_REDACTED, company=_OF_THE_COMPANY)
+    entry.row |= _OF_THE_PERSON | {COMPANY[name]: value for name, value in _OF_THE_COMPANY.items()}
+    entry.row["erased_at"] = book.now
+    book.announce(entry, "lead.erased", why, at=book.now)

@@ -79,6 +79,9 @@ def _faults_of(lead: Row, ledger: Sequence[Row], journeys: Sequence[Row], now: d
     if lead["merged_into"] is not None:
         # Its ledger is the survivor's; a check of its own says so if some of it is left.
         return []
+    if lead["erased_at"] is not None and not ledger:
+        # The import that made it was reverted: its ledger was taken back whole, and its journeys must not count.
+        return [] if not journeys or not any(row["counted"] for row in journeys) else ["a withdrawn lead still counts"]
     if [row["sequence"] for row in ledger] != list(range(1, len(ledger) + 1)):
         return ["the ledger's sequence numbers have a gap"]
     # What the lead lacks today it may have had then: a replay asks only whether every step was legal.

@@ -169,3 +169,16 @@ async def raise_epoch(connection: AsyncConnection, *, identifier: str) -> int | 
     await connection.execute(_WAIT_FOR_WRITERS)
     epoch: int | None = (await connection.execute(_RAISE_EPOCH, {"identifier": identifier})).scalar_one_or_none()
     return epoch
+
+
+_AS_OF: Final = text(
+    """SELECT outbox.lead_id, data -> 'lead' AS lead FROM outbox
+    JOIN unnest(CAST(:ids AS uuid[]), CAST(:versions AS integer[])) AS wanted (lead_id, version)
+        ON wanted.lead_id = outbox.lead_id AND wanted.version = outbox.sequence"""
+)
+
+
+async def read_snapshots(connection: AsyncConnection, versions: Mapping[UUID, int]) -> dict[UUID, dict[str, Any]]:
+    """Return leads as they were at a version, by the event that brought them there."""
+    rows = await fetch(connection, _AS_OF, ids=list(versions), versions=list(versions.values()))
+    return {row["lead_id"]: row["lead"] for row in rows}

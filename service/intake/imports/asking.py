@@ -54,7 +54,9 @@ async def cancel(connection: AsyncConnection, import_id: UUID, *, now: datetime)
     row = await store.change_import(connection, import_id, values, only=("waiting", "running"))
     if row is None:
         status = (await read_import(connection, import_id))["status"]
-        raise Conflict(f"the import is {status}: only one that is waiting or running can be canceled", status=status)
+        raise Conflict(
+            f"the import is {status}: only one that is waiting or running can be canceled", import_status=status
+        )
     await store.empty_chunks(connection, import_id)
     return row
 

@@ -16,6 +16,7 @@ from service.core.http.paging import Page, Paging, paginate
 from service.core.http.routing import Connection, ReadConnection, ServiceRoute, StreamingRoute
 from service.intake.imports import asking, store
 from service.intake.imports.receiving import receive
+from service.intake.imports.reverting import begin_revert
 from service.intake.imports.schemas import FaultOut, ImportOut, ImportQuery, KindName, StatusName, SuggestionOut
 from service.intake.imports.suggesting import suggest
 from service.intake.imports.uploads import upload_of
@@ -153,6 +154,19 @@ async def cancel_import(connection: Connection, import_id: UUID, by: Importer) -
     """What is done of it stays, and can be reverted."""
     del by
     return json_answer(asking.import_out(await asking.cancel(connection, import_id, now=clock.now())))
+
+
+@router.post(
+    "/imports/{import_id}/revert",
+    operation_id="revert_import",
+    summary="Take an import back",
+    status_code=202,
+    response_model=ImportOut,
+)
+async def revert_import(connection: Connection, import_id: UUID, by: Importer) -> Response:
+    """Leads that it made go (410), those it changed are as they were. Refused with 409 and their ids if something has built on some."""
+    del by
+    return json_answer(asking.import_out(await begin_revert(connection, import_id)), status=202)
 
 
 def _file_wanted(request: Request) -> bool | None:

@@ -22,6 +22,7 @@ leads: Final = table(
     column("tags", ARRAY(Text)),
     column("attributes", JSONB),
     column("test", Boolean),
+    column("erased_at", Instant),
     column("merged_into", UUID),
 )
 
@@ -45,6 +46,14 @@ journeys: Final = table(
     column("won_at", Instant),
     column("churned_at", Instant),
     column("counted", Boolean),
+    column("entered_as", JSONB),
+)
+
+attribute_definitions: Final = table(
+    "attribute_definitions",
+    column("key", Text),
+    column("type", Text),
+    column("choices", ARRAY(Text)),
 )
 
 transitions: Final = table(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    exists,
     extract,
     func,
     literal,
@@ -170,7 +171,12 @@ async def wrong_standings(connection: AsyncConnection) -> list[dict[str, Any]]:
     net = union_all(
         select(flows.c.to_stage.label("stage"), nothing.label("expected"), flows.c.moved_in.label("found")),
         select(flows.c.from_stage, nothing, -flows.c.moved_out).where(flows.c.from_stage.is_not(None)),
-        select(leads.c.stage, literal(1, BigInteger), nothing).where(~leads.c.test, leads.c.merged_into.is_(None)),
+        select(leads.c.stage, literal(1, BigInteger), nothing).where(
+            ~leads.c.test,
+            leads.c.merged_into.is_(None),
+            # A lead that was withdrawn with its import stands nowhere; one that was erased stands where it stood.
+            or_(leads.c.erased_at.is_(None), exists().where(journeys.c.lead_id == leads.c.id, journeys.c.counted)),
+        ),
     ).subquery("net")
     expected, found = _sum(net.c.expected), _sum(net.c.found)
     statement = (
