@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -207,3 +208,28 @@ def test_any_word_can_be_read_and_only_a_yes_is_a_yes(consent: dict[str, Any], h
         assert not allowed or read_word(consent[purpose]).granted is True
     assert not told["phone"]
     assert told["email"] <= (has_email and not erased)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_newest_word_counts_in_whatever_order_they_come(client: AsyncClient, seed: int) -> None:
+    chance = random.Random(seed)
+    lead = await make(client, occurred_at="2026-01-01T00:00:00Z")
+    newest: dict[str, tuple[str, bool]] = {}
+    for _ in range(25):
+        purpose, granted = chance.choice(["news", "calls", "events"]), chance.random() < 0.5
+        at = f"2026-02-{chance.randrange(1, 28):02}T00:00:00Z"
+        match chance.randrange(3):
+            case 0:
+                body = {"purpose": purpose, "granted": granted, "occurred_at": at}
+                await client.post(f"/v1/leads/{lead['id']}/consents", json=body)
+            case 1:
+                await make(client, consent={purpose: granted}, occurred_at=at)
+            case _:
+                await make(client, consent={purpose: {"granted": granted, "at": at}})
+        if purpose not in newest or newest[purpose][0] <= at:
+            newest[purpose] = (at, granted)
+    after = await read(client, lead)
+    assert {purpose: read_word(told).granted for purpose, told in after["consent"].items()} == {
+        purpose: granted for purpose, (_, granted) in newest.items()
+    }
+    assert len(await said(client, lead)) == 25
