@@ -43,12 +43,17 @@ class Importers:
         """Do a piece of work, or see to it that others do."""
         if not self._count:
             return await lanes.work(self._engine)
-        if self._child is None or self._child.returncode is not None:
+        if not self.are_at_work:
             async with transaction(self._engine) as connection:
                 waiting = await store.is_waiting(connection)
             if waiting:
                 await self._start()
         return 0
+
+    @property
+    def are_at_work(self) -> bool:
+        """Whether processes that work on imports are running: they need the cores more than what can wait."""
+        return self._child is not None and self._child.returncode is None
 
     async def _start(self) -> None:
         # Children watch the reading end: it closes with this process, however it dies.
