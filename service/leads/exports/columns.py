@@ -42,10 +42,15 @@ class Column:
 
 
 def _fitting(definition: Definition, value: Any) -> Any:
+    if value is None:
+        return None
+    if _CELLS[definition.type] == "text":
+        # A choice that was taken away since is still what the lead has.
+        return value if isinstance(value, str) else dumps(value)
     try:
-        return value if value is None or definition.type == "choice" else exact(definition, value)
+        return exact(definition, value)
     except Unfit:
-        return dumps(value) if definition.type == "text" else None
+        return None
 
 
 _CELLS: Final[Mapping[Type, Cell]] = {
