@@ -150,6 +150,12 @@ def tasks(
     """Return what a worker does, and how often when there is nothing to do."""
     importing = importers or Importers(engine)
 
+    finder = Finder(engine)
+
+    async def find_duplicates() -> int:
+        # It costs as much as an import and can wait for its end; the feed remembers who is still to be looked at.
+        return 0 if importing.are_at_work else await finder.run()
+
     async def fold_statistics() -> int:
         async with transaction(engine) as connection:
             folded = await fold(connection)
@@ -173,7 +179,7 @@ def tasks(
     return [
         Task("process_deliveries", lambda: process_waiting(engine), every=0.1, lanes=2),
         Task("fetch_leads", lambda: fetch_leads(engine), every=1.0, lanes=2),
-        Task("find_duplicates", Finder(engine).run, every=0.5),
+        Task("find_duplicates", find_duplicates, every=0.5),
         Task("merge_duplicates", lambda: settle_next(engine), every=0.5),
         Task("import_files", importing.run, every=0.5),
         *([Task("check_mailboxes", MailboxCheck(engine).run, every=5.0)] if mx_check else []),
