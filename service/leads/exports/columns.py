@@ -83,6 +83,7 @@ _JOURNEY: Final[Mapping[Cell, str]] = {
     "word": "lead_id entry_stage stage furthest_stage outcome reason currency",
     "text": "channel campaign",
     "integer": "number",
+    "boolean": "counted",
     "instant": "started_at cleaned_at nurtured_at opportunity_at won_at churned_at",
     "money": "amount",
 }
