@@ -18,6 +18,7 @@ import service.leads.merging.tables
 import service.leads.privacy.tables
 import service.leads.tables
 import service.outbound.tables
+import service.stats.segments.tables
 import service.stats.spending.tables
 import service.stats.tables  # noqa: F401  (importing a room's tables registers them)
 from service.core.tables import metadata

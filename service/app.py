@@ -50,6 +50,7 @@ from service.outbound import routes as outbound
 from service.settings import Settings
 from service.stats import routes as stats
 from service.stats.fold import FULL_BATCH, fold
+from service.stats.segments import routes as segments
 from service.stats.spending import routes as spending
 
 _DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
@@ -64,6 +65,7 @@ _TAGS: Final = {
     "attributes": "What else you want to know of leads, with types.",
     "exports": "Everything in one file: NDJSON, CSV or Parquet.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",
+    "segments": "Filters with a name, for every question and every list.",
     "events": "The change feed: every change once, in order.",
     "channels": "Where leads come from: addresses, secrets, mappings.",
     "deliveries": "What came in, what became of it, and once more.",
@@ -85,6 +87,7 @@ _ROUTERS: Final = (
     intake.router,
     outbound.router,
     stats.router,
+    segments.router,
     spending.router,
     imports.uploads,
     imports.router,

@@ -89,7 +89,7 @@ class LeadTakenOut(LeadOut):
 
 
 class TransitionOut(BaseModel):
-    """A row of the ledger."""
+    """A row of the ledger; ``origin`` is the lead that brought it when it was merged into this one."""
 
     id: UUID
     lead_id: UUID
@@ -109,6 +109,7 @@ class TransitionOut(BaseModel):
     recorded_at: datetime
     correction_id: UUID | None
     superseded_at: datetime | None
+    origin: UUID | None
 
 
 class TransitionDoneOut(TransitionOut):
@@ -136,6 +137,10 @@ class JourneyOut(BaseModel):
     churned_at: datetime | None
     amount: str | None
     currency: str | None
+    entered_as: Annotated[
+        dict[str, Any],
+        Field(description="The lead when the journey began: its company, owner, score, tags and attributes, if any"),
+    ]
 
 
 class TouchpointOut(BaseModel):

@@ -18,7 +18,7 @@ from service.leads import store
 from service.leads.counting import Deltas, Share, share_of
 from service.leads.duplicates.pairs import Pairs
 from service.leads.errors import LeadErased, LeadMerged, LeadNotFound
-from service.leads.lives import journey_of, journey_row, life_of, number_before, projection
+from service.leads.lives import entered_as, journey_of, journey_row, life_of, number_before, projection
 from service.leads.present import activity_out, lead_out, transition_out
 from service.lifecycle.ledger import Journey, Life, Replayed, Step, Transition, advance
 from service.lifecycle.machine import STARTS_JOURNEY
@@ -34,6 +34,8 @@ class Entry:
         self.is_new = is_new
         self.version_before: int = 0 if is_new else row["version"]
         self.counted_as: dict[int, Share] = {}
+        # As what it entered its journeys, by their numbers.
+        self.entered_as: dict[int, Mapping[str, Any]] = {}
         if life.journey:
             self.counted_as[life.journey.number] = share_of(life.journey)
 
@@ -42,6 +44,12 @@ class Entry:
         """The lead's id."""
         identifier: UUID = self.row["id"]
         return identifier
+
+    def enter(self, number: int) -> Mapping[str, Any]:
+        """Return as what it entered a journey: what is kept of that, or else what it is now."""
+        if number not in self.entered_as:
+            self.entered_as[number] = entered_as(self.row)
+        return self.entered_as[number]
 
 
 class Book:
@@ -70,7 +78,8 @@ class Book:
         missing = [lead_id for lead_id in ids if lead_id not in self.entries]
         if missing:
             for row, journey in await store.lock_leads(self.connection, missing):
-                self.entries[row["id"]] = Entry(row, life_of(row, journey), is_new=False)
+                entry = self.entries[row["id"]] = Entry(row, life_of(row, journey), is_new=False)
+                entry.entered_as[journey["number"]] = journey["entered_as"]
                 # Whoever wrote to the lead while we waited for its lock read the clock after us: what is recorded later must say so.
                 self.now = max(self.now, row["updated_at"])
 
@@ -117,6 +126,7 @@ class Book:
         row = self._ledger_row(entry, transition)
         self._rows["transitions"].append(row)
         self._journeys[entry.id, journey.number] = (entry, journey)
+        entry.enter(journey.number)
         if not entry.row["test"]:
             self._deltas.count_move(row, left=left, entered=journey)
         entry.row |= projection(entry.life)
@@ -253,6 +263,7 @@ class Book:
     async def _counted_journeys(self, entry: Entry) -> dict[int, Journey]:
         rows = await store.read_journeys(self.connection, entry.id)
         known = {row["number"]: journey_of(row) for row in rows}
+        entry.entered_as |= {row["number"]: row["entered_as"] for row in rows}
         entry.counted_as = {row["number"]: share_of(known[row["number"]]) for row in rows if row["counted"]}
         return known
 
@@ -262,7 +273,7 @@ class Book:
         entry.row |= {"test": False, "verdict_reasons": reasons}
         known, ledger = {}, list[Mapping[str, Any]]()
         if not entry.is_new:
-            known = {row["number"]: journey_of(row) for row in await store.read_journeys(self.connection, entry.id)}
+            known = await self._counted_journeys(entry)
             ledger += await store.read_ledger(self.connection, entry.id)
         ledger += [row for row in self._rows["transitions"] if row["lead_id"] == entry.id]
         # The book's own journeys are further than the stored ones, and still move.
@@ -315,7 +326,8 @@ class Book:
         """Write everything the book holds at once."""
         journeys: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
         for entry, journey in self._journeys.values():
-            journeys[entry.is_new].append(journey_row(entry.id, journey, counted=not entry.row["test"]))
+            counted, entered = not entry.row["test"], entry.enter(journey.number)
+            journeys[entry.is_new].append(journey_row(entry.id, journey, counted=counted, entered=entered))
             self._count(entry, journey)
         new = [entry.row for entry in self._changed.values() if entry.is_new]
         changed = [entry.row for entry in self._changed.values() if not entry.is_new]

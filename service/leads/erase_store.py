@@ -26,6 +26,11 @@ _STATEMENTS: Final = (
         """UPDATE merges SET before = '{}', why = NULL
         WHERE lead_id = ANY(CAST(:ids AS uuid[])) OR duplicate_id = ANY(CAST(:ids AS uuid[]))"""
     ),
+    # As with the lead itself: what says something of a company or of us stays, what was told of the person goes.
+    text(
+        "UPDATE journeys SET entered_as = entered_as - 'attributes' "
+        "WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND entered_as ? 'attributes'"
+    ),
     text("DELETE FROM match_keys WHERE lead_id = ANY(CAST(:ids AS uuid[]))"),
     text(
         """DELETE FROM duplicates WHERE (lead_id, other_id) IN (

@@ -26,6 +26,7 @@ from service.leads.fields import Instant
 from service.leads.present import lead_out
 from service.lifecycle.stages import Stage
 from service.stats.drilldown import behind_figure
+from service.stats.segments.operations import find_segment
 
 Values = Annotated[list[str], Field(max_length=100)]
 Sort = Literal[
@@ -42,7 +43,7 @@ _KINDS: Final[dict[str, type]] = {"id": UUID, "acquired_at": datetime, "stage_en
 _PAGING: Final = frozenset({"limit", "cursor", "count"})
 _FIGURE: Final = "With `behind`: as in the statistics"
 _OF_A_FIGURE: Final = frozenset(
-    {"part", "from_", "to", "tz", "unit", "skips", "window", "known_at", "entry_stage", "score_band"}
+    {"part", "from_", "to", "tz", "unit", "skips", "window", "known_at", "as_of", "entry_stage", "score_band"}
 )
 
 
@@ -64,6 +65,7 @@ class LeadFilters(AttributesQuery, BaseModel):
     missing: Annotated[
         Values, Field(description="Leads without a value of this field, or of this attribute: `attributes.plan`")
     ] = []
+    segment: Annotated[str, Field(max_length=100, description="The key of a saved segment")] | None = None
     email: Annotated[str, Field(max_length=320)] | None = None
     phone: Annotated[str, Field(max_length=100)] | None = None
     external_id: Annotated[str, Field(pattern=r"^[^:]+:.+$", max_length=400, description="<system>:<id>")] | None = None
@@ -103,6 +105,7 @@ class LeadQuery(LeadFilters, BaseModel):
     skips: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
     window: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
     known_at: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
+    as_of: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
     entry_stage: Annotated[Values, Field(description=_FIGURE)] = []
     score_band: Annotated[Values, Field(description=_FIGURE)] = []
     sort: Sort = "-created_at"
@@ -166,6 +169,8 @@ async def filters_of(connection: AsyncConnection, query: LeadFilters) -> dict[st
     missing = [name.removeprefix(ATTRIBUTES) for name in query.missing if is_attribute(name)]
     if query.attributes or missing:
         filters["attributes"] = conditions_of(query.attributes, missing, await known(connection))
+    if query.segment is not None:
+        filters["segment"] = await find_segment(connection, query.segment)
     return filters
 
 
@@ -183,7 +188,8 @@ def _normalised(filters: dict[str, Any]) -> dict[str, Any]:
 async def _page_behind(connection: AsyncConnection, request: Request, query: LeadQuery, *, now: datetime) -> Listed:
     """Return the leads behind a figure: one row for each journey or transition it counts."""
     pairs = [(name, value) for name, value in request.query_params.multi_items() if name not in _PAGING]
-    figure = behind_figure(pairs, now=now)
+    segment = await find_segment(connection, query.segment) if query.segment is not None else None
+    figure = behind_figure(pairs, now=now, segment=segment)
     subquery = figure.statement.subquery("figure")
     after = PageQuery(query.limit, query.cursor).after(_filters(request), datetime, UUID, int)
     rows = await search_store.read_behind(connection, subquery, figure.parameters, after=after, limit=query.limit + 1)

@@ -11,6 +11,7 @@ from service.lifecycle.ledger import Journey, Life
 from service.lifecycle.machine import STARTS_JOURNEY
 
 _JOURNEY_FIELDS: Final = tuple(Journey.__dataclass_fields__)
+_AT_ENTRY: Final = ("industry", "company_size", "country", "region", "owner", "score", "tags", "attributes")
 
 
 def life_of(row: Mapping[str, Any], journey: Mapping[str, Any]) -> Life:
@@ -48,10 +49,21 @@ def projection(life: Life) -> dict[str, Any]:
     }
 
 
-def journey_row(lead_id: UUID, journey: Journey, *, counted: bool) -> dict[str, Any]:
-    """Return a journey as it is stored."""
+def entered_as(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a lead with the journey it enters: the dimensions it has now, but for those it has nothing of."""
+    kept = {name: value for name in _AT_ENTRY if (value := row.get(name))}
+    if "tags" in kept:
+        kept["tags"] = list(kept["tags"])
+    if "attributes" in kept:
+        kept["attributes"] = dict(kept["attributes"])
+    return kept
+
+
+def journey_row(lead_id: UUID, journey: Journey, *, counted: bool, entered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a journey as it is stored; ``entered`` is as what the lead entered it."""
     return {name: getattr(journey, name) for name in _JOURNEY_FIELDS} | {
         "lead_id": lead_id,
         "cell": journey_cell(journey),
         "counted": counted,
+        "entered_as": entered,
     }

@@ -101,6 +101,7 @@ def transition_out(row: Row) -> dict[str, Any]:
         "recorded_at": row["recorded_at"],
         "correction_id": row["correction_id"],
         "superseded_at": row["superseded_at"],
+        "origin": row.get("origin"),
     }
 
 
@@ -136,6 +137,7 @@ def journey_out(row: Row) -> dict[str, Any]:
         "churned_at": row["churned_at"],
         "amount": money(row["amount"]),
         "currency": row["currency"],
+        "entered_as": row["entered_as"],
     }
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.sql.selectable import Subquery
 from service.core.database import fetch
 from service.leads.attributes.filter_store import has_attribute
 from service.leads.tables import identities, leads
+from service.stats.segments.store import is_of
 
 SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
     # Ids are UUIDv7: their order is the order of creation.
@@ -69,6 +70,8 @@ def conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     if tags := filters.get("tag"):
         found.append(leads.c.tags.overlap(tags))
     found += [has_attribute(leads.c.attributes, one) for one in filters.get("attributes", ())]
+    if segment := filters.get("segment"):
+        found.append(is_of(segment, leads))
     found += [condition(filters[name]) for name, condition in _SPECIAL.items() if filters.get(name) is not None]
     return found
 

@@ -185,6 +185,8 @@ journeys = Table(
     Column("currency", Text),
     # False for test leads: remembered, never counted.
     Column("counted", Boolean, nullable=False),
+    # The lead's dimensions when the journey began; what it had nothing of is left out.
+    Column("entered_as", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
     CheckConstraint("outcome IN ('open', 'disqualified', 'lost', 'lapsed', 'customer')", name="outcome"),
     Index("ix_journeys_started_at", "started_at", "lead_id", "number"),

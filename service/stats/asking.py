@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, cast, get_args
 from zoneinfo import ZoneInfo
@@ -44,6 +44,9 @@ def question_of(query: ScopeQuery, *, mode: Mode, now: datetime) -> Question:
         raise Invalid(
             "?window", "belongs to cohort mode: in period mode everything that happened in the interval counts"
         )
+    if query.as_of == "entry" and query.known_at is not None:
+        raise Invalid("?as_of", "must be now together with known_at: what was known of leads then is not kept")
+    assert (query.segment is None) == (query.found_segment is None), "the segment was not looked up"
     group_by = parse_group_by(getattr(query, "group_by", []))
     return Question(
         start=start,
@@ -57,6 +60,8 @@ def question_of(query: ScopeQuery, *, mode: Mode, now: datetime) -> Question:
         known_at=parse_bound(query.known_at, zone, pointer="?known_at") if query.known_at is not None else None,
         group_by=group_by,
         filters=_filters(query),
+        segment=query.found_segment,
+        as_of=query.as_of,
     )
 
 
@@ -64,22 +69,29 @@ def _filters(query: ScopeQuery) -> tuple[Filter, ...]:
     given: dict[str, list[str]] = {dimension: getattr(query, dimension) for dimension in DIMENSIONS}
     given |= {name: [] for name in query.missing if is_attribute(name)}
     given |= {ATTRIBUTES + key: values for key, values in query.attributes.items()}
+    return parse_filters(given, query.missing, place="?{}".format)
+
+
+def parse_filters(
+    given: Mapping[str, Sequence[str]], missing: Collection[str], *, place: Callable[[str], str]
+) -> tuple[Filter, ...]:
+    """Return the filters of parameters and their values; ``missing`` names those whose leads without a value are meant, too.
+
+    ``place`` says where a parameter stands, for the `Invalid` that one at fault raises.
+    """
     filters: list[Filter] = []
     for name, values in given.items():
         if any("\x00" in value for value in (name, *values)):
-            raise Invalid(f"?{name}", "must not contain the NUL character")
+            raise Invalid(place(name), "must not contain the NUL character")
         dimension, _, ending = name.rpartition("_")
         if is_attribute(dimension) and ending in _OPERATORS:
-            filters += [_compared(dimension, ending, value) for value in values]
-        elif values or name in query.missing:
-            filters.append(Filter(name, tuple(dict.fromkeys(values)), name in query.missing))
+            for value in values:
+                if _COMPARABLE.fullmatch(value) is None:
+                    raise Invalid(place(name), "must be a number or a date, such as 10 or 2026-01-31")
+                filters.append(Filter(dimension, (value,), operator=ending))
+        elif values or name in missing:
+            filters.append(Filter(name, tuple(dict.fromkeys(values)), name in missing))
     return tuple(filters)
-
-
-def _compared(dimension: Dimension, operator: Operator, value: str) -> Filter:
-    if _COMPARABLE.fullmatch(value) is None:
-        raise Invalid(f"?{dimension}_{operator}", "must be a number or a date, such as 10 or 2026-01-31")
-    return Filter(dimension, (value,), operator=operator)
 
 
 def parse_zone(name: str) -> ZoneInfo:

@@ -2,7 +2,7 @@
 
 Every count of an answer comes with an address of ``GET /v1/leads`` whose list has exactly that many entries: an entry is a journey
 (funnel) or a transition (period, trend), so a lead may appear more than once. Parameters, besides those of the question itself
-(``from to tz unit skips window known_at``, every dimension, ``missing``):
+(``from to tz unit skips window known_at as_of segment``, every dimension, ``missing``):
 
 =========  ======================================================================================================
 behind     ``funnel`` or ``cohorts`` (journeys that started in the interval), ``period``, ``trend`` or ``flow`` (what
@@ -31,7 +31,7 @@ from service.stats.cohorts import MILESTONES
 from service.stats.definitions import FUNNEL_PARTS, cells_in
 from service.stats.flow import FLOW_PARTS, NOTHING
 from service.stats.funnel import LAST, PERIOD_PARTS, RUNGS, STAGES, onward
-from service.stats.question import Question
+from service.stats.question import Question, Segment
 from service.stats.returns import COSTED
 from service.stats.schemas.behind import BehindQuery
 from service.stats.store import behind, sources
@@ -53,12 +53,13 @@ class Behind(NamedTuple):
     parameters: dict[str, Any]
 
 
-def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime) -> Behind:
+def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime, segment: Segment | None = None) -> Behind:
     """Return the entries behind the figure that the pairs of a query string name; raises `Invalid`, which names the parameter at fault.
 
-    ``pairs`` are the address's own parameters only, without those of paging.
+    ``pairs`` are the address's own parameters only, without those of paging; ``segment`` is the one that they name.
     """
     query = behind_of(pairs)
+    query = query.within(segment) if segment is not None else query
     question = question_of(query, mode="cohort" if query.behind in _COHORTS else "period", now=now)
     if query.behind == "cohorts":
         return _cohorts(question, query.stage, query.part or _ALL)

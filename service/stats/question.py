@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -19,11 +19,12 @@ NamedDimension = Literal[
 Dimension = str
 """One of the `NamedDimension`, or a custom attribute of the lead: ``attributes.plan``."""
 Operator = Literal["gte", "lte", "gt", "lt"]
+AsOf = Literal["entry", "now"]
 Key = tuple[str | None, ...]
 """The values of the dimensions that a question groups by, in their order; None is a missing value."""
 
 JOURNEY_DIMENSIONS: Final = frozenset({"channel", "campaign", "entry_stage"})
-"""What a journey itself knows, and the cohort rollup with it; all other dimensions are the lead's, as it is now."""
+"""What a journey itself knows, and the cohort rollup with it; all other dimensions are the lead's, as it is now or as it was at entry."""
 
 MAX_GROUP_BY: Final = 3
 
@@ -49,9 +50,20 @@ class Filter:
         return self.dimension if self.operator is None else f"{self.dimension}_{self.operator}"
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A filter that was given a name: all of its ``filters`` must hold."""
+
+    key: str
+    filters: tuple[Filter, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked. ``start`` None is the beginning; ``open_ended`` says that nobody named an end, so that ``end`` lies after all there is."""
+    """What is asked. ``start`` None is the beginning; ``open_ended`` says that nobody named an end, so that ``end`` lies after all there is.
+
+    ``as_of`` says whether dimensions of the lead are taken as they are now, or as they were when the journey began.
+    """
 
     start: datetime | None
     end: datetime
@@ -64,6 +76,8 @@ class Question:
     known_at: datetime | None
     group_by: tuple[Dimension, ...]
     filters: tuple[Filter, ...]
+    segment: Segment | None = None
+    as_of: AsOf = "now"
 
     @property
     def low(self) -> datetime:
@@ -76,9 +90,14 @@ class Question:
         return END if self.open_ended else self.end
 
     @property
+    def conditions(self) -> tuple[Filter, ...]:
+        """Return all that must hold of what is counted: the question's own filters, then those of its segment."""
+        return self.filters + (self.segment.filters if self.segment else ())
+
+    @property
     def dimensions(self) -> frozenset[Dimension]:
         """Return all dimensions the question groups or filters by."""
-        return frozenset(self.group_by) | {chosen.dimension for chosen in self.filters}
+        return frozenset(self.group_by) | {chosen.dimension for chosen in self.conditions}
 
     def is_rolled_up(self, *bounds: datetime) -> bool:
         """Say whether the rollup can answer, with these instants as its cuts; otherwise the journeys or transitions themselves must."""
@@ -120,6 +139,10 @@ class Addresses:
             pairs.append(("window", duration(question.window)))
         if question.known_at is not None:
             pairs.append(("known_at", instant(question.known_at)))
+        if question.as_of != "now":
+            pairs.append(("as_of", question.as_of))
+        if question.segment is not None:
+            pairs.append(("segment", question.segment.key))
         return cls("/v1/leads?" + urlencode(pairs + _narrowed(question, key), quote_via=quote, safe=":"))
 
     def between(self, start: datetime | None, end: datetime) -> Addresses:
@@ -146,9 +169,7 @@ def _narrowed(question: Question, key: Key) -> list[tuple[str, str]]:
 
 def definition(question: Question, text: str) -> dict[str, Any]:
     """Return the definition that an answer carries: every parameter as it was understood, and all of it in words."""
-    filters: Mapping[str, list[str | None]] = {
-        chosen.parameter: [*chosen.values, *([None] if chosen.missing else [])] for chosen in question.filters
-    }
+    segment = question.segment
     return {
         "unit": question.unit,
         "mode": question.mode,
@@ -159,6 +180,16 @@ def definition(question: Question, text: str) -> dict[str, Any]:
         "window": duration(question.window) if question.window is not None else None,
         "known_at": question.known_at,
         "group_by": list(question.group_by),
-        "filters": filters,
+        "filters": filters_out(question.filters),
+        "segment": {"key": segment.key, "filters": filters_out(segment.filters)} if segment else None,
+        "as_of": question.as_of,
         "text": text,
     }
+
+
+def filters_out(filters: Iterable[Filter]) -> dict[str, list[str | None]]:
+    """Return filters as answers show them: parameter and values, null for what has none; two bounds on one side are both listed."""
+    shown: dict[str, list[str | None]] = {}
+    for chosen in filters:
+        shown.setdefault(chosen.parameter, []).extend([*chosen.values, *([None] if chosen.missing else [])])
+    return shown

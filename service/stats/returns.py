@@ -152,7 +152,7 @@ def _is_asked_for(question: Question, spent: Spent) -> bool:
     held = {"channel": spent.channel, "campaign": spent.campaign}
     return all(
         (held[chosen.dimension] is None and chosen.missing) or held[chosen.dimension] in chosen.values
-        for chosen in question.filters
+        for chosen in question.conditions
     )
 
 

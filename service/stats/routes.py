@@ -21,6 +21,7 @@ from service.stats.schemas.kpis import KpisOut, KpisQuery
 from service.stats.schemas.returns import ChannelsOut, ChannelsQuery
 from service.stats.schemas.trend import TrendOut, TrendQuery
 from service.stats.schemas.velocity import VelocityOut, VelocityQuery
+from service.stats.segments.operations import resolved
 
 router: Final = APIRouter(
     prefix="/v1/stats", tags=["statistics"], route_class=ServiceRoute, dependencies=[require("stats:read")]
@@ -32,19 +33,19 @@ router: Final = APIRouter(
 )
 async def get_funnel(query: Annotated[FunnelQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with the funnel of each group, every count with the address of the leads behind it."""
-    return await attended(request, operations.funnel(connection, query, now=clock.now()))
+    return await attended(request, operations.funnel(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get("/trend", response_model=TrendOut, operation_id="get_trend", summary="Entries into each stage over time")
 async def get_trend(query: Annotated[TrendQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with one number per stage and calendar bucket, empty buckets included."""
-    return await attended(request, operations.trend(connection, query, now=clock.now()))
+    return await attended(request, operations.trend(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get("/flow", response_model=FlowOut, operation_id="get_flow", summary="Who moved from which stage to which")
 async def get_flow(query: Annotated[FlowQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with the moves between each pair of stages: what a Sankey diagram needs."""
-    return await attended(request, operations.flow(connection, query, now=clock.now()))
+    return await attended(request, operations.flow(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get(
@@ -57,7 +58,7 @@ async def get_occupancy(
     query: Annotated[OccupancyQuery, Query()], connection: ReadConnection, request: Request
 ) -> Response:
     """Answer with the leads in each stage now, at an instant, or at every bucket's end of a calendar."""
-    return await attended(request, operations.occupancy(connection, query, now=clock.now()))
+    return await attended(request, operations.occupancy(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get(
@@ -70,7 +71,7 @@ async def get_cohorts(
     query: Annotated[CohortsQuery, Query()], connection: ReadConnection, request: Request
 ) -> Response:
     """Answer with a triangle: start buckets by age buckets, null where nobody can be that old yet."""
-    return await attended(request, operations.cohorts(connection, query, now=clock.now()))
+    return await attended(request, operations.cohorts(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get("/velocity", response_model=VelocityOut, operation_id="get_velocity", summary="How long things take")
@@ -78,7 +79,7 @@ async def get_velocity(
     query: Annotated[VelocityQuery, Query()], connection: ReadConnection, request: Request
 ) -> Response:
     """Answer with the time to each stage and in each stage, those still under way included, and what the pipeline yields a day."""
-    return await attended(request, operations.velocity(connection, query, now=clock.now()))
+    return await attended(request, operations.velocity(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get(
@@ -91,13 +92,13 @@ async def get_channels(
     query: Annotated[ChannelsQuery, Query()], connection: ReadConnection, request: Request
 ) -> Response:
     """Answer with leads, opportunities, wins, revenue, spending, costs and ROI by channel, campaign or any other dimension."""
-    return await attended(request, returning.channels(connection, query, now=clock.now()))
+    return await attended(request, returning.channels(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get("/kpis", response_model=KpisOut, operation_id="get_kpis", summary="Five figures against the period before")
 async def get_kpis(query: Annotated[KpisQuery, Query()], connection: ReadConnection, request: Request) -> Response:
     """Answer with new leads, conversion, time to win, cost per customer, revenue and value, and whether they changed by more than noise."""
-    return await attended(request, carding.kpis(connection, query, now=clock.now()))
+    return await attended(request, carding.kpis(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get(
@@ -110,7 +111,9 @@ async def get_attribution(
     query: Annotated[AttributionQuery, Query()], connection: ReadConnection, request: Request
 ) -> Response:
     """Answer with the wins and the revenue that six models credit each touched channel or campaign with."""
-    return await attended(request, crediting.attribution(connection, query, now=clock.now()))
+    return await attended(
+        request, crediting.attribution(connection, await resolved(connection, query), now=clock.now())
+    )
 
 
 @router.get(
@@ -123,7 +126,7 @@ async def get_bottlenecks(
     query: Annotated[BottlenecksQuery, Query()], connection: ReadConnection, request: Request
 ) -> Response:
     """Answer with the steps of the funnel, ranked by the wins gained if each did as well as its best quarter or channel."""
-    return await attended(request, ranking.bottlenecks(connection, query, now=clock.now()))
+    return await attended(request, ranking.bottlenecks(connection, await resolved(connection, query), now=clock.now()))
 
 
 @router.get(
@@ -133,4 +136,4 @@ async def get_forecast(
     query: Annotated[ForecastQuery, Query()], connection: ReadConnection, request: Request
 ) -> Response:
     """Answer with the wins and the revenue to expect, how sure that is, and how good such forecasts have been."""
-    return await attended(request, forecasting.forecast(connection, query, now=clock.now()))
+    return await attended(request, forecasting.forecast(connection, await resolved(connection, query), now=clock.now()))

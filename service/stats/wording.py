@@ -166,7 +166,13 @@ def _common(question: Question) -> str:
             f"Answered from what was recorded by {instant(question.known_at)} and not yet superseded then."
         )
     if question.dimensions - JOURNEY_DIMENSIONS:
-        sentences.append("Dimensions of the lead are taken as they are now.")
+        sentences.append(
+            "Dimensions of the lead are taken as they are now."
+            if question.as_of == "now"
+            else "Dimensions of the lead are taken as they were when the journey was entered."
+        )
+    if question.segment is not None:
+        sentences.append(f"Only what is of the segment {question.segment.key}.")
     if "tag" in question.group_by:
         sentences.append("A lead with several tags is counted in the group of each, and once in the totals.")
     return " ".join(sentences)

@@ -37,6 +37,8 @@ class Person:
     test: bool
     journeys: list[Journey] = field(default_factory=list)
     moves: list[Transition] = field(default_factory=list)
+    # As what it entered each journey: not what it is now.
+    entered: list[dict[str, Any]] = field(default_factory=list)
 
     def journey(self, number: int) -> Journey:
         return self.journeys[number - 1]
@@ -89,7 +91,23 @@ def people(seed: int, size: int) -> list[Person]:
         )
         _live(chance, person)
         world.append(person)
+    chance = random.Random(f"{seed} as they entered")
+    for person in world:
+        person.entered = [_entered(chance) for _ in person.journeys]
     return world
+
+
+def _entered(chance: random.Random) -> dict[str, Any]:
+    """Return a lead's dimensions when it entered a journey, as the service keeps them: without what it had nothing of."""
+    kept = {
+        "industry": chance.choice((None, "steel", "unknown", "paper")),
+        "country": chance.choice((None, "DE", "FR")),
+        "owner": chance.choice((None, "eve")),
+        "tags": chance.sample(("vip", "fair", "old"), chance.randrange(3)),
+        "score": chance.randrange(0, 110),
+        "attributes": {} if chance.random() < 0.3 else {"seats": chance.choice((1, 5, 5.5, 100, "many"))},
+    }
+    return {name: value for name, value in kept.items() if value}
 
 
 _INSERT = {
@@ -127,6 +145,7 @@ def _journey_row(person: Person, journey: Journey) -> dict[str, Any]:
         "lead_id": person.id,
         "cell": journey_cell(journey),
         "counted": not person.test,
+        "entered_as": person.entered[journey.number - 1] if person.entered else {},
     }
 
 

@@ -72,7 +72,7 @@ _LEAD: Final[Mapping[Cell, str]] = {
     "json": "utm external_ids attributes consent raw",
 }
 _TRANSITION: Final[Mapping[Cell, str]] = {
-    "word": "id lead_id event from_stage to_stage reason category currency correction_id",
+    "word": "id lead_id event from_stage to_stage reason category currency correction_id origin",
     "text": "note actor",
     "integer": "sequence journey",
     "instant": "occurred_at recorded_at superseded_at",
@@ -86,6 +86,7 @@ _JOURNEY: Final[Mapping[Cell, str]] = {
     "boolean": "counted",
     "instant": "started_at cleaned_at nurtured_at opportunity_at won_at churned_at",
     "money": "amount",
+    "json": "entered_as",
 }
 
 

@@ -20,6 +20,7 @@ from service.leads import store as ledgers
 from service.leads.book import Book, Entry
 from service.leads.errors import LeadNotFound
 from service.leads.merging import store
+from service.leads.merging.entering import KEPT, read_entered
 from service.leads.merging.errors import refuse_pair, same_lead
 from service.leads.merging.facts import Facts, Path, facts_of, facts_told, name_of, path_of, put
 from service.leads.merging.present import merge_out
@@ -106,10 +107,12 @@ class _Merge:
         connection, merge_id = self.book.connection, self.row["id"]
         await store.tell_beginnings(connection, [self.survivor.id, self.duplicate.id])
         strands, ledger_of, aside_of = [], {}, {}
+        entered: dict[str, Any] = {}
         for entry in (self.survivor, self.duplicate):
             members = await store.members_of(connection, entry.id)
             ledger = ledger_of[entry.id] = await ledgers.read_ledger(connection, entry.id)
             aside = aside_of[entry.id] = await store.read_set_aside(connection, entry.id)
+            entered |= await read_entered(connection, entry, ledger)
             is_own = entry is self.survivor
             strands.append(
                 strand_of(
@@ -121,10 +124,11 @@ class _Merge:
         self.before |= {
             "ledger": [row["id"] for row in ledger_of[self.survivor.id]],
             "set_aside": [row["source"] for row in aside_of[self.survivor.id]],
+            KEPT: entered,
         }
         await self.book.withdraw(self.duplicate, ledger=ledger_of[self.duplicate.id], cause=merge_id)
         old, reason = ledger_of[self.survivor.id], f"merged with lead {self.duplicate.id}"
-        await put_woven(self.book, self.survivor, woven, old=old, cause=merge_id, reason=reason)
+        await put_woven(self.book, self.survivor, woven, old=old, cause=merge_id, reason=reason, entered=entered)
         rows = await put_aside(self.book, self.survivor, woven.set_aside, merge_id=merge_id)
         self.set_aside = [row for row in rows if row["merge_id"] == merge_id]
         return woven

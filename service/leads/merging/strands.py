@@ -10,6 +10,7 @@ from uuid import UUID
 
 from service.leads.book import Book, Entry
 from service.leads.merging import store
+from service.leads.merging.entering import Entered, enter_woven
 from service.lifecycle.ledger import Replayed, Transition, replay, step_of
 from service.lifecycle.machine import STARTS_JOURNEY, Event
 from service.lifecycle.weaving import Piece, SetAside, Woven
@@ -112,13 +113,24 @@ def _is_same(row: Row, transition: Transition) -> bool:
     )
 
 
-async def put_woven(book: Book, entry: Entry, woven: Woven, *, old: Sequence[Row], cause: UUID, reason: str) -> None:
-    """Let a lead's ledger be the woven one, from where it differs from the ``old`` one."""
+async def put_woven(
+    book: Book,
+    entry: Entry,
+    woven: Woven,
+    *,
+    old: Sequence[Row],
+    cause: UUID,
+    reason: str,
+    entered: Entered | None = None,
+) -> None:
+    """Let a lead's ledger be the woven one, from where it differs from the ``old`` one; ``entered`` if its journeys may begin otherwise."""
     new = replayed_of(woven, now=book.now, verdict=entry.row["verdict"])
     begins = first_difference(old, woven, new)
     if begins <= max(len(old), len(new.transitions)):
         borrowed = [borrowed_by(entry.id, kept.piece) for kept in woven.kept]
         await book.correct(entry, old=old, new=new, from_sequence=begins, reason=reason, cause=cause, borrowed=borrowed)
+        if entered is not None:
+            enter_woven(entry, woven, new, entered)
 
 
 def borrowed_by(lead_id: UUID, piece: Piece) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from service.leads.errors import LeadErased
 from service.leads.identities import Identity, identities_of
 from service.leads.identity_store import identities_owned
 from service.leads.merging import store
+from service.leads.merging.entering import KEPT, Entered, read_entered
 from service.leads.merging.errors import CannotUndo, MergeNotFound
 from service.leads.merging.facts import facts_of, put
 from service.leads.merging.present import merge_out
@@ -104,9 +105,17 @@ class _Undo:
         self._refuse_corrected(theirs, [*map(source_of, ledger), *(row["source"] for row in aside)])
         members = await store.members_of(connection, self.survivor.id) - gone
         woven, untouched = await self._without(gone, members, ledger, aside)
-        await put_woven(self.book, self.survivor, woven, old=ledger, cause=self.id, reason=self.reason)
+        entered = await self._entered(ledger)
+        await put_woven(self.book, self.survivor, woven, old=ledger, cause=self.id, reason=self.reason, entered=entered)
         await put_aside(self.book, self.survivor, woven.set_aside, untouched=untouched, merge_id=self.id)
         await self._restore(theirs)
+
+    async def _entered(self, ledger: Sequence[Mapping[str, Any]]) -> Entered:
+        """Return as what journeys were entered: those the survivor has, and those that its merges took away."""
+        connection = self.book.connection
+        merges = [self.merge, *await store.active_merges(connection, self.survivor.id)]
+        lost = {source: kept for one in merges for source, kept in one["before"].get(KEPT, {}).items()}
+        return lost | dict(await read_entered(connection, self.survivor, ledger))
 
     def _refuse_corrected(self, theirs: Sequence[Mapping[str, Any]], held: Sequence[UUID]) -> None:
         lost = {source_of(row) for row in theirs} - set(held)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from service.core.http.queries import AttributesQuery
 from service.stats.definitions import Skips
-from service.stats.question import Mode, NamedDimension, Unit
+from service.stats.question import AsOf, Mode, NamedDimension, Segment, Unit
 
 Values = Annotated[list[str], Field(max_length=100)]
 
@@ -39,6 +39,11 @@ class ScopeQuery(AttributesQuery, BaseModel):
         ),
     ] = None
     known_at: Annotated[str | None, Field(description="Answer as it would have been answered at this instant")] = None
+    as_of: Annotated[
+        AsOf,
+        Field(description="Take dimensions of the lead as they are now, or as they were when the journey was entered"),
+    ] = "now"
+    segment: Annotated[str | None, Field(max_length=100, description="Only what is of this saved segment, too")] = None
     channel: Annotated[Values, Field(description="Channel that started the journey; repeat for any of several")] = []
     campaign: Annotated[Values, Field(description="Campaign that started the journey")] = []
     entry_stage: Annotated[Values, Field(description="Stage the journey started in")] = []
@@ -56,6 +61,19 @@ class ScopeQuery(AttributesQuery, BaseModel):
         Field(max_length=10, description="Count leads without a value of this dimension (too)"),
     ] = []
 
+    _found: Segment | None = PrivateAttr(default=None)
+
+    @property
+    def found_segment(self) -> Segment | None:
+        """The segment that `segment` names; `segments.resolved` has looked it up."""
+        return self._found
+
+    def within(self, segment: Segment) -> Self:
+        """Return the same query with its segment found."""
+        query = self.model_copy()
+        query._found = segment  # noqa: SLF001  a copy of our own
+        return query
+
 
 class GroupedQuery(ScopeQuery):
     """A question whose answer may be split into groups."""
@@ -71,6 +89,13 @@ class Out(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
 
+class SegmentNamedOut(Out):
+    """The segment that was asked for, as it is defined now."""
+
+    key: str
+    filters: dict[str, list[str | None]]
+
+
 class DefinitionOut(Out):
     """What was counted: every parameter as it was understood, and all of it in words."""
 
@@ -84,6 +109,8 @@ class DefinitionOut(Out):
     known_at: datetime | None
     group_by: list[str]
     filters: dict[str, list[str | None]]
+    segment: SegmentNamedOut | None
+    as_of: AsOf
     text: str
 
 

@@ -39,7 +39,7 @@ _MILESTONES: Final = ("cleaned_at", "nurtured_at", "opportunity_at", "won_at")
 def parameters(question: Question) -> dict[str, Any]:
     """Return the values for the parameters that these sources, and the filters on them, were built with."""
     given: dict[str, Any] = {
-        f"filter_{number}": list(chosen.values) for number, chosen in enumerate(question.filters) if chosen.values
+        f"filter_{number}": list(chosen.values) for number, chosen in enumerate(question.conditions) if chosen.values
     }
     if question.window is not None:
         given["window"] = question.window
@@ -49,7 +49,8 @@ def parameters(question: Question) -> dict[str, Any]:
 
 
 def counted_journeys(*, windowed: bool, known: bool) -> Subquery:
-    """Return the journeys that count, one row each: ``lead_id, number, entry_stage, channel, campaign, started_at, cell``.
+    """Return the journeys that count, one row each: ``lead_id, number, entry_stage, channel, campaign, started_at, cell``, and as what
+    the lead entered them, ``entered_as``; not if ``known``.
 
     ``windowed``: only milestones within the parameter ``window`` of the start make the cell. ``known``: as the ledger was known at the
     parameter ``known_at``.
@@ -58,6 +59,7 @@ def counted_journeys(*, windowed: bool, known: bool) -> Subquery:
     deadline = source.c.started_at + bindparam("window", type_=Interval) if windowed else None
     statement = select(
         *(source.c[name] for name in ("lead_id", "number", "entry_stage", "channel", "campaign", "started_at")),
+        *([] if known else [source.c.entered_as]),
         (source.c.cell if not windowed and not known else cell_of(source, deadline)).label("cell"),
     )
     return (statement if known else statement.where(source.c.counted)).subquery("journey")
