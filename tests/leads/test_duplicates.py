@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.cli.verify import faults_in
+from service.leads.duplicates.finding import Finder
 
 Worker = Callable[[], Awaitable[None]]
 
@@ -174,6 +177,33 @@ async def test_one_submission_that_names_two_leads_makes_them_one(
     assert pair["found_by"] == "bridged"
     assert {pair["why"][0]["field"], pair["why"][0]["other_field"]} == {"email", "phone"}
     assert await faults_in(database_url) == []
+
+
+async def test_a_chain_of_bridges_ends_in_one_lead(client: AsyncClient, worker: Worker, database_url: str) -> None:
+    mail, phone, known = {"email": "a@nordwerk.de"}, {"phone": "+494215551234"}, {"external_ids": {"crm": "7"}}
+    first, *_ = await created(client, mail, phone, known)
+    for both in (mail | phone, phone | known, mail | known):
+        assert (await client.post("/v1/leads", json=both)).status_code == 200
+    await worker()
+    everybody = (await client.get("/v1/leads")).json()["data"]
+    assert [lead["id"] for lead in everybody] == [first["id"]]
+    assert {one["status"] for one in await pairs(client, status="merged")} == {"merged"}
+    assert await pairs(client) == await pairs(client, status="pending") == []
+    assert await faults_in(database_url) == []
+
+
+async def test_several_workers_find_each_pair_once(client: AsyncClient, engine: AsyncEngine, worker: Worker) -> None:
+    crowd = [
+        ANNA | {"first_name": name, "last_name": f"Feldkamp{name}", "email": f"{name}{copy}@nordwerk.de"}
+        for name in ("Anna", "Bernd", "Carla")
+        for copy in ("", ".again")
+    ]
+    await created(client, *crowd)
+    finders = [Finder(engine) for _ in range(4)]
+    while any(await asyncio.gather(*[finder.run() for finder in finders])):
+        pass
+    await worker()
+    assert len(await pairs(client)) == 3
 
 
 @pytest.mark.parametrize(
