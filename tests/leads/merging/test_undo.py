@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 from httpx import AsyncClient
@@ -35,6 +36,24 @@ async def test_once_only(client: AsyncClient, create, merge, undo):
     again = await client.post(f"/v1/merges/{merged['id']}/undo")
     assert (again.status_code, again.json()["code"]) == (409, "already_undone")
     assert (await client.post(f"/v1/merges/{uuid4()}/undo")).status_code == 404
+
+
+async def test_of_undos_at_the_same_time_one_does_it(client: AsyncClient, create, merge, faults):
+    merged = await merge(*await pair(create))
+    answers = await asyncio.gather(*(client.post(f"/v1/merges/{merged['id']}/undo") for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
+    assert await faults() == []
+
+
+async def test_they_can_be_merged_again_the_other_way(client: AsyncClient, create, merge, undo, told, faults):
+    anna, anni = await pair(create)
+    before = [await told(anna), await told(anni)]
+    await undo(await merge(anna, anni))
+    merged = await merge(anni, anna)
+    assert (await client.get(f"/v1/leads/{anna['id']}")).headers["location"] == f"/v1/leads/{anni['id']}"
+    await undo(merged)
+    assert [await told(anna), await told(anni)] == before
+    assert await faults() == []
 
 
 async def test_what_was_said_since_stays(client: AsyncClient, create, merge, undo, faults):
