@@ -119,6 +119,7 @@ _TRANSITION: Final = _object(
         "recorded_at": _INSTANT,
         "correction_id": _or_null(_ID),
         "superseded_at": _or_null(_INSTANT),
+        "origin": {**_or_null(_ID), "description": "The lead that brought it when it was merged into this one"},
     }
 )
 

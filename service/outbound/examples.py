@@ -109,6 +109,7 @@ TRANSITION_ACQUIRED: Final[dict[str, Any]] = {
     "recorded_at": "2026-11-19T09:30:00.412803Z",
     "correction_id": None,
     "superseded_at": None,
+    "origin": None,
 }
 
 TRANSITION_CLEANED: Final[dict[str, Any]] = TRANSITION_ACQUIRED | {
