@@ -33,7 +33,7 @@ async def test_it_works(client: AsyncClient) -> None:
     assert shown["intake_url"] == "http://leads.test/v1/intake/web"
     assert shown["mapping"] == given["mapping"]
     assert shown["defaults"] == given["defaults"]
-    assert shown["policy"] == given["policy"]
+    assert shown["policy"] == given["policy"] | {"on_match": "attach"}
     assert "correct-horse" not in made.text
     read = (await client.get("/v1/channels/web")).json()
     assert {k: v for k, v in read.items() if k not in {"figures", "silent_since"}} == {
@@ -94,7 +94,7 @@ async def test_types_are_listed_with_their_settings(client: AsyncClient) -> None
         ({"defaults": {"email": "a@b.example"}}, "/defaults/email"),
         ({"defaults": {"country": "Atlantis"}}, "/defaults/country"),
         ({"policy": {"default_region": "Germany"}}, "/policy/default_region"),
-        ({"policy": {"on_match": "attach"}}, "/policy/on_match"),
+        ({"policy": {"on_match": "overwrite"}}, "/policy/on_match"),
     ],
 )
 async def test_what_is_wrong_is_named(client: AsyncClient, given: dict[str, Any], pointer: str) -> None:

@@ -168,10 +168,10 @@ async def test_an_unexpected_fault_buries_one_delivery_alone(
 
     clean = processing.normalise
 
-    def fragile(submission: Any, region: str | None) -> Any:
+    def fragile(submission: Any, *known: Any) -> Any:
         if submission.email == "poison@example.com":
             raise RuntimeError("a secret: poison@example.com")
-        return clean(submission, region)
+        return clean(submission, *known)
 
     monkeypatch.setattr(processing, "normalise", fragile)
     answers = [await deliver({"email": f"{name}@example.com"}) for name in ("a", "poison", "b")]
