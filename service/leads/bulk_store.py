@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Table, text
@@ -34,9 +35,14 @@ async def copy_rows(connection: AsyncConnection, table: Table, rows: Rows, **sam
 def _record(
     names: Sequence[str], documents: Sequence[int], same: Sequence[Any]
 ) -> Callable[[Mapping[str, Any]], list[Any]]:
+    all_of = itemgetter(*names)
+
     def record(row: Mapping[str, Any]) -> list[Any]:
-        get = row.get
-        values = [get(name) for name in names]
+        try:
+            values = list(all_of(row))
+        except KeyError:
+            # What a row does not say is NULL, as it is for a statement with JSON.
+            values = [row.get(name) for name in names]
         for place in documents:
             value = values[place]
             values[place] = None if value is None else dumps(value) if value else _EMPTY[type(value)]

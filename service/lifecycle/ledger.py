@@ -22,6 +22,7 @@ AHEAD: Final = timedelta(minutes=5)
 """How far ahead of the clock a transition may claim to have happened."""
 
 OPEN: Final = "open"
+_RUNGS: Final = tuple(stage.value for stage in FUNNEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +147,17 @@ def advance(life: Life, step: Step, *, now: datetime) -> Transition:
 
 
 def _legal_move(life: Life, step: Step) -> Move:
-    stage = Stage(life.stage) if life.stage else None
+    # A stage's name and the stage are the same key.
+    stage: Any = life.stage
     move = MOVES.get((stage, step.event))
-    standing = f"the lead is {stage}" if stage else "the lead does not exist yet"
     if move is None or (move.is_skip and not step.allow_skip):
+        standing = f"the lead is {stage}" if stage else "the lead does not exist yet"
         hint = ", unless allow_skip is true" if move else ""
         raise TransitionRefused(
             f"{step.event} is not possible while {standing}{hint}", event=str(step.event), stage=stage, **_options(life)
         )
+    if not move.needs:
+        return move
     attempt = _Attempt(life.has_identity, life.verdict, life.erased, step.reason)
     missing = [need for need in move.needs if not need.met(attempt)]
     if missing:
@@ -222,18 +226,18 @@ def _project(life: Life, transition: Transition) -> None:
             started_at=transition.occurred_at,
             stage=stage,
             stage_entered_at=transition.occurred_at,
-            furthest_stage=FUNNEL[funnel_rank(stage)].value,
+            furthest_stage=_RUNGS[funnel_rank(stage)],
         )
     life.stage, life.stage_entered_at, life.sequence = stage, transition.occurred_at, transition.sequence
     if is_in_funnel(stage):
-        rung = FUNNEL[funnel_rank(stage)].value
+        rung = _RUNGS[funnel_rank(stage)]
         life.furthest_stage = rung if life.furthest_stage is None else _further(life.furthest_stage, rung)
     assert life.journey is not None
     _project_journey(life.journey, transition)
 
 
 def _further(one: str, other: str) -> str:
-    return max(one, other, key=funnel_rank)
+    return other if funnel_rank(other) > funnel_rank(one) else one
 
 
 def _project_journey(journey: Journey, transition: Transition) -> None:
@@ -246,7 +250,7 @@ def _project_journey(journey: Journey, transition: Transition) -> None:
             step.category or "lost",
         )
     else:
-        journey.furthest_stage = _further(journey.furthest_stage, FUNNEL[funnel_rank(stage)].value)
+        journey.furthest_stage = _further(journey.furthest_stage, _RUNGS[funnel_rank(stage)])
         milestone = f"{stage}_at"
         if funnel_rank(stage) > 0 and getattr(journey, milestone) is None:
             setattr(journey, milestone, transition.occurred_at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
 from service.lifecycle.reasons import CATEGORIES
@@ -102,6 +102,8 @@ def cell_of(*, furthest: str, outcome: str, cleaned: bool, nurtured: bool, oppor
     return Cell(funnel_rank(furthest), outcome, cleaned | nurtured << 1 | opportunity << 2).number
 
 
+# The moves and the journeys of a lead that was taken in at once, or of a whole batch, have the same time.
+@lru_cache(maxsize=4096)
 def quarter(at: datetime) -> datetime:
     """Return the start, UTC, of the quarter hour an instant lies in: every time zone in use today is a multiple of it."""
     at = at.astimezone(UTC)
