@@ -15,41 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.ids import new_id
 from service.leads import store
-from service.leads.counting import Deltas, Share, share_of
+from service.leads.counting import Deltas, share_of
 from service.leads.duplicates.pairs import Pairs
+from service.leads.entries import Entry
 from service.leads.errors import LeadErased, LeadMerged, LeadNotFound
-from service.leads.lives import entered_as, journey_of, journey_row, life_of, number_before, projection
+from service.leads.lives import journey_of, journey_row, life_of, number_before, projection
 from service.leads.present import activity_out, lead_out, transition_out
 from service.lifecycle.ledger import Journey, Life, Replayed, Step, Transition, advance
 from service.lifecycle.machine import STARTS_JOURNEY
 from service.outbound.events import event_row
 
 
-class Entry:
-    """One lead in the book: its row, its life, and what it counted for when it was taken."""
-
-    def __init__(self, row: dict[str, Any], life: Life, *, is_new: bool) -> None:
-        self.row = row
-        self.life = life
-        self.is_new = is_new
-        self.version_before: int = 0 if is_new else row["version"]
-        self.counted_as: dict[int, Share] = {}
-        # As what it entered its journeys, by their numbers.
-        self.entered_as: dict[int, Mapping[str, Any]] = {}
-        if life.journey:
-            self.counted_as[life.journey.number] = share_of(life.journey)
-
-    @property
-    def id(self) -> UUID:
-        """The lead's id."""
-        identifier: UUID = self.row["id"]
-        return identifier
-
-    def enter(self, number: int) -> Mapping[str, Any]:
-        """Return as what it entered a journey: what is kept of that, or else what it is now."""
-        if number not in self.entered_as:
-            self.entered_as[number] = entered_as(self.row)
-        return self.entered_as[number]
+__all__ = ["Book", "Entry", "refuse_gone"]
 
 
 class Book:
