@@ -25,7 +25,6 @@ from service.lifecycle.ledger import Journey, Life, Replayed, Step, Transition, 
 from service.lifecycle.machine import STARTS_JOURNEY
 from service.outbound.events import event_row
 
-
 __all__ = ["Book", "Entry", "refuse_gone"]
 
 
