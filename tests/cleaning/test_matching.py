@@ -150,6 +150,14 @@ def test_attributes_are_compared_by_what_they_are(name: str, one: Any, other: An
     assert left.values == right.values
 
 
+def test_names_are_found_among_the_attributes_too() -> None:
+    one = {"attributes": {"given_name": "Anna", "surname": "Feldkamp", "dob": "1971-03-04"}}
+    other = {"first_name": "Ana", "last_name": "Feldkamp", "attributes": {"dob": "1971-03-04"}}
+    assert together(one, other).score >= 0.8
+    shop = {"name": "Chez Marcel", "address": "5 rue Haute", "city": "Lyon"}
+    assert together({"attributes": shop}, {"attributes": shop | {"name": "chez marcel"}}).score >= 0.8
+
+
 VALUES = st.one_of(st.text(max_size=20), st.integers(), st.booleans(), st.floats(allow_nan=False), st.none())
 BODIES = st.fixed_dictionaries(
     {},

@@ -44,6 +44,9 @@ class Profile:
 
 # Words in the names of attributes, in the languages of our users. What is not recognised is judged by its values alone.
 _NAMED: Final = (
+    ("first", r"^(given|first|fore) ?names?$|^vorname$|^pr[eé]nom$|^nombre$|^名$"),
+    ("last", r"^(sur|last|family) ?name$|^nachname$|^nom( de famille)?$|^apellidos?$|^姓$"),
+    ("firm", r"^name$|^(company|business|firm|organi[sz]ation|restaurant|shop|store|venue)( name)?$|^firma$|^公司(名称)?$"),
     ("birth", r"birth|\bdob\b|geburt|naissance|nacimiento|nascita|生日|出生"),
     ("document", r"\bss[ni]\b|soc(ial)? ?sec|\btax|passport|ausweis|steuer|\bvat\b|\bust|身份证|护照|税号|licen[cs]e|national id"),
     ("phone", r"phone|\btel|mobil|\bcell|\bfax|handy|whatsapp|手机|电话"),
@@ -70,6 +73,10 @@ _SHORT: Final = {
 def profile_of(row: Mapping[str, Any]) -> Profile:
     """Return the profile of a lead's row."""
     first, last = folded(row["first_name"] or ""), folded(row["last_name"] or "")
+    told = _attributes(row["attributes"])
+    if not (first or last or row["full_name"]):
+        # Somebody's name may have been put where we would not look for it.
+        first, last = _taken_out(told, "first"), _taken_out(told, "last")
     full = f"{first} {last}".strip() if first or last else folded(row["full_name"] or "")
     personal: dict[str, Value] = {}
     shared: dict[str, Value] = {}
@@ -85,12 +92,26 @@ def profile_of(row: Mapping[str, Any]) -> Profile:
     for name, column, kind in _PLAIN:
         if text := row[column]:
             shared[name] = Value(kind, folded(text))
-    for name, value in row["attributes"].items():
-        if (found := attribute(name, value)) is not None:
-            (personal if found.kind in PERSONAL else shared)[f"attributes.{name}"] = found
+    for name, value in told.items():
+        kind = _AS_TEXT.get(value.kind, value.kind)
+        if kind == "firm" and (full or row["company_name"]):
+            kind = "text"
+        (personal if kind in PERSONAL else shared)[name] = value if kind == value.kind else Value(kind, value.text)
     return Profile(first, last, full, personal, shared)
 
 
+def _attributes(attributes: Mapping[str, Any]) -> dict[str, Value]:
+    told = {f"attributes.{name}": attribute(name, value) for name, value in attributes.items()}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _taken_out(told: dict[str, Value], kind: str) -> str:
+    """Take the first attribute of a kind out of the others."""
+    name = next((name for name, value in told.items() if value.kind == kind), None)
+    return told.pop(name).text if name is not None else ""
+
+
+_AS_TEXT: Final = {"first": "text", "last": "text"}
 _PLAIN: Final = (
     ("job_title", "job_title", "job"),
     ("company.country", "country", "country"),
@@ -135,16 +156,31 @@ def _told_by(name: str, text: str) -> Value | None:
     plain = folded(text)
     if not plain:
         return None
-    if hint == "document" or (hint == "birth" and digits):
-        return Value(hint, digits or plain.replace(" ", ""))
-    if hint == "place" and len(plain) < _COUNTED:
-        # A house number, a state: many have it.
-        hint = "region"
-    if hint in {"postcode", "region", "place"}:
-        return Value(hint, plain.replace(" ", "") if hint == "postcode" else _abbreviated(plain))
+    named = _named(hint, text, plain, digits) if hint else None
+    if named is not None:
+        return named
     if digits:
         return Value("number", digits) if len(digits) >= _COUNTED else Value("choice", digits)
     return Value("text" if len(plain) > 3 or not plain.isascii() else "choice", plain)
+
+
+def _named(hint: str, text: str, plain: str, digits: str) -> Value | None:
+    """Return a text as what its attribute is called, or None if it does not look like that."""
+    match hint:
+        case "first" | "last":
+            return Value(hint, plain)
+        case "firm":
+            return Value(hint, company_key(text) or plain)
+        case "document":
+            return Value(hint, digits or plain.replace(" ", ""))
+        case "birth":
+            return Value(hint, digits) if digits else None
+        case "postcode":
+            return Value(hint, plain.replace(" ", ""))
+        case _:
+            # A house number, a state: many have it.
+            kind = "region" if hint == "place" and len(plain) < _COUNTED else hint
+            return Value(kind, _abbreviated(plain))
 
 
 def _abbreviated(place: str) -> str:
