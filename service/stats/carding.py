@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,12 +17,13 @@ from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
 from service.stats.definitions import BEGINNING, WON
+from service.stats.funnel import CellCount, MoveCount
 from service.stats.kpis import Side, card
 from service.stats.question import Addresses, Key, Question, definition
-from service.stats.returning import yields_of
-from service.stats.returns import Yield, in_order
+from service.stats.returns import Spent, WinCount, Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
-from service.stats.store.counts import move_counts
+from service.stats.store.counts import cohort_counts, move_counts
+from service.stats.store.spending import spent_between
 from service.stats.store.wins import win_counts
 from service.stats.wording import kpis_text
 
@@ -43,23 +45,27 @@ async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) 
     earlier = replace(
         question, start=_as_long_before(question.start, question.end, zone), end=question.start, open_ended=False
     )
-    sides = [await _sides(connection, asked) for asked in (question, earlier)]
-    keys = in_order({key: side.found for held in reversed(sides) for key, side in held.items()})
-    if question.group_by:
-        whole = [await _sides(connection, ungrouped(asked)) for asked in (question, earlier)]
-    else:
+    spans = (earlier, question)
+    sides = await _sides(connection, spans)
+    keys = in_order({key: side.found for held in sides for key, side in held.items()})
+    alone = tuple(map(ungrouped, spans))
+    if not question.group_by:
         whole = sides
+    elif "tag" in question.group_by or has_costs(question) != has_costs(alone[1]):
+        whole = await _sides(connection, alone)
+    else:
+        whole = [{(): _together(held.values(), asked)} for held, asked in zip(sides, alone, strict=True)]
     described = definition(question, kpis_text(question))
     described["previous"] = {"from": earlier.start, "to": earlier.end}
 
-    def of(held: list[dict[Key, Side]], asked: Question, key: Key) -> dict[str, Any]:
-        here, there = (found.get(key) or _nothing(one, key) for found, one in zip(held, (asked, earlier), strict=True))
-        return card(asked, key, here, there)
+    def of(held: Sequence[Mapping[Key, Side]], asked: Sequence[Question], key: Key) -> dict[str, Any]:
+        before, now = (found.get(key) or _nothing(one, key) for found, one in zip(held, asked, strict=True))
+        return card(asked[1], key, now, before)
 
     return {
         "definition": described,
-        "groups": [of(sides, question, key) for key in keys],
-        "totals": of(whole, ungrouped(question), ()),
+        "groups": [of(sides, spans, key) for key in keys],
+        "totals": of(whole, alone, ()),
     }
 
 
@@ -78,22 +84,66 @@ def _as_long_before(start: datetime, end: datetime, zone: ZoneInfo) -> datetime:
     return start - (end - start)
 
 
-async def _sides(connection: AsyncConnection, question: Question) -> dict[Key, Side]:
-    found = await yields_of(connection, question)
+async def _sides(connection: AsyncConnection, spans: Sequence[Question]) -> list[dict[Key, Side]]:
+    """Return the sides of both periods, each question of the counters asked once for both."""
+    earlier, question = spans
+    both = replace(question, start=earlier.start)
+    bounds = [both.low, question.low, both.high]
+    cells = await cohort_counts(connection, replace(both, mode="cohort"), bounds)
+    moved = await move_counts(connection, both, bounds, since=bounds[0])
+    wins = await win_counts(connection, both, bounds, axis=WON)
+    ever = await win_counts(connection, replace(both, start=None), [BEGINNING, *bounds], axis=WON, by_days=False)
+    spending = await spent_between(connection, both.low, both.high) if has_costs(question) else []
+    zone = parse_zone(question.tz)
+    return [
+        _side(span, cells, moved, wins, ever, bucket, add_spending_of=(spending, zone))
+        for bucket, span in enumerate(spans, 1)
+    ]
+
+
+def _side(
+    span: Question,
+    cells: Iterable[CellCount],
+    moved: Iterable[MoveCount],
+    wins: Iterable[WinCount],
+    ever: Iterable[WinCount],
+    bucket: int,
+    *,
+    add_spending_of: tuple[list[Spent], ZoneInfo],
+) -> dict[Key, Side]:
+    found: defaultdict[Key, Yield] = defaultdict(Yield)
+    so_far: defaultdict[Key, Yield] = defaultdict(Yield)
     won, lost = Counter[Key](), Counter[Key]()
-    bounds = (question.low, question.high)
-    for count in await move_counts(connection, question, bounds, since=bounds[0]):
-        if count.to_stage == Stage.WON:
-            won[count.key] += count.moved_in
-        elif count.to_stage == Stage.CHURNED and count.from_stage != Stage.WON:
-            lost[count.key] += count.moved_in
-    so_far: dict[Key, Yield] = {}
-    for win in await win_counts(connection, replace(question, start=None), (BEGINNING, question.high), axis=WON):
-        so_far.setdefault(win.key, Yield()).add_win(win)
+    for cell in cells:
+        if cell.bucket == bucket:
+            found[cell.key].leads += cell.journeys
+    for move in moved:
+        if move.bucket == bucket and move.to_stage == Stage.WON:
+            won[move.key] += move.moved_in
+        elif move.bucket == bucket and move.to_stage == Stage.CHURNED and move.from_stage != Stage.WON:
+            lost[move.key] += move.moved_in
+    for win in wins:
+        if win.bucket == bucket:
+            found[win.key].add_win(win)
+    # The first bucket is all that was before both periods.
+    for win in ever:
+        if win.bucket <= bucket + 1:
+            so_far[win.key].add_win(win)
+    add_spending(found, span, *add_spending_of)
     return {
-        key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield(), _addresses(question, key))
+        key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield(), _addresses(span, key))
         for key in {*found, *won, *lost, *so_far}
     }
+
+
+def _together(sides: Collection[Side], asked: Question) -> Side:
+    return Side(
+        added(side.found for side in sides),
+        sum(side.won for side in sides),
+        sum(side.lost for side in sides),
+        added(side.so_far for side in sides),
+        _addresses(asked, ()),
+    )
 
 
 def _nothing(question: Question, key: Key) -> Side:

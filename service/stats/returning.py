@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from service.stats.asking import parse_zone, question_of
 from service.stats.definitions import REACHED, STARTED, WON
 from service.stats.funnel import RUNGS, CellCount, add_up
 from service.stats.question import Addresses, Key, Question, definition
-from service.stats.returns import Yield, add_spending, channel_group, has_costs, in_order
+from service.stats.returns import Yield, add_spending, added, channel_group, has_costs, in_order
 from service.stats.schemas.returns import ChannelsQuery
 from service.stats.store.counts import cohort_counts, move_counts
 from service.stats.store.spending import spent_between
@@ -29,13 +30,20 @@ async def channels(connection: AsyncConnection, query: ChannelsQuery, *, now: da
         raise Invalid("?window", "belongs to the funnel: revenue that came later would be missing")
     question = question_of(query, mode=query.mode, now=now)
     yields = await yields_of(connection, question)
-    whole = await yields_of(connection, ungrouped(question)) if question.group_by else yields
+    whole = yields if not question.group_by else await _whole(connection, question, yields)
     described = definition(question, channels_text(question))
     return {
         "definition": described,
         "groups": [channel_group(question, key, yields[key], _addresses(question, key)) for key in in_order(yields)],
         "totals": channel_group(ungrouped(question), (), whole[()], _addresses(ungrouped(question), ())),
     }
+
+
+async def _whole(connection: AsyncConnection, question: Question, yields: Mapping[Key, Yield]) -> Mapping[Key, Yield]:
+    """Return all groups together: their sum, unless somebody may be in two of them, or only the whole has costs."""
+    if "tag" in question.group_by or has_costs(question) != has_costs(ungrouped(question)):
+        return await yields_of(connection, ungrouped(question))
+    return {(): added(yields.values())}
 
 
 def _addresses(question: Question, key: Key) -> dict[str, Addresses]:

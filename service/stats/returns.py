@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -90,6 +90,17 @@ class Yield:
             self.money[count.currency].squares += count.squares
             self.money[count.currency].paid_wins += count.wins
 
+    def add(self, other: Yield) -> None:
+        """Add what another group brought."""
+        for name in ("leads", "opportunities", "wins", "customers", "without_amount", "seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.days.update(other.days)
+        for currency, money in other.money.items():
+            mine = self.money[currency]
+            for name in ("revenue", "squares", "spend", "budget", "paid_wins"):
+                setattr(mine, name, getattr(mine, name) + getattr(money, name))
+            mine.is_spent = mine.is_spent or money.is_spent
+
     @property
     def mean_days(self) -> float | None:
         """Return the mean time from start to win, in days."""
@@ -104,6 +115,14 @@ class Yield:
             if so_far >= middle:
                 return days
         return None
+
+
+def added(yields: Iterable[Yield]) -> Yield:
+    """Return what groups brought together."""
+    whole = Yield()
+    for one in yields:
+        whole.add(one)
+    return whole
 
 
 def share_within(spent: Spent, low: datetime | None, high: datetime, zone: ZoneInfo) -> Decimal:
@@ -130,14 +149,15 @@ def _days_before(at: datetime, zone: ZoneInfo) -> Decimal:
 
 
 def add_spending(
-    yields: defaultdict[Key, Yield], question: Question, spending: Iterable[Spent], zone: ZoneInfo
+    yields: MutableMapping[Key, Yield], question: Question, spending: Iterable[Spent], zone: ZoneInfo
 ) -> None:
     """Add what was spent in a question's interval to its groups; a campaign's spending is its channel's, too."""
     for spent in spending:
         share = share_within(spent, question.start, question.end, zone)
         if share and _is_asked_for(question, spent):
             held = {"channel": spent.channel, "campaign": spent.campaign}
-            money = yields[tuple(held[name] for name in question.group_by)].money[spent.currency]
+            key = tuple(held[name] for name in question.group_by)
+            money = yields.setdefault(key, Yield()).money[spent.currency]
             money.spend += spent.amount * share
             money.budget += (spent.budget or Decimal(0)) * share
             money.is_spent = True
