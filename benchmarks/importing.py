@@ -38,22 +38,26 @@ class Found:
     plain: float
     first_half: float
     peak: float
+    largest: float
     note: str
 
 
 @dataclass
 class Memory:
-    """Samples of the resident memory of a process and its children."""
+    """Samples of the resident memory of a process and its children: in all, with what they share counted once, and of the largest."""
 
     process: psutil.Process
     samples: list[float] = field(default_factory=list)
+    largest: float = 0.0
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         while not self.stopped.wait(0.5):
             try:
                 family = [self.process, *self.process.children(recursive=True)]
-                self.samples.append(sum(one.memory_info().rss for one in family) / (1 << 20))
+                found = [one.memory_full_info() for one in family]
+                self.samples.append(sum(one.pss for one in found) / (1 << 20))
+                self.largest = max(self.largest, *(one.rss / (1 << 20) for one in found))
             except psutil.NoSuchProcess:
                 continue
 
@@ -96,6 +100,7 @@ def measure(server: str, folder: Path, rows: int) -> Found:
         plain=plain,
         first_half=max(memory.samples[:half], default=0.0),
         peak=max(memory.samples, default=0.0),
+        largest=memory.largest,
         note=f"{done['created']:,} created, {done['updated']:,} updated, {done['failed']:,} failed",
     )
 
