@@ -137,14 +137,19 @@ def parse_duration(given: str, *, pointer: str = "?window") -> timedelta:
 
 def parse_group_by(given: Sequence[str]) -> tuple[Dimension, ...]:
     """Return the dimensions to group by; raises `Invalid` for a stranger, a repetition or one too many."""
+    return parse_dimensions(given, pointer="?group_by", most=MAX_GROUP_BY)
+
+
+def parse_dimensions(given: Sequence[str], *, pointer: str, most: int) -> tuple[Dimension, ...]:
+    """Return dimensions, repeated or separated by commas; raises `Invalid` for a stranger, a repetition or one too many."""
     names = [name.strip() for item in given for name in item.split(",")]
     strangers = [name for name in names if name not in DIMENSIONS and not is_attribute(name)]
     if strangers:
-        raise Invalid("?group_by", f"knows these dimensions: {', '.join(DIMENSIONS)}, attributes.<key>")
+        raise Invalid(pointer, f"knows these dimensions: {', '.join(DIMENSIONS)}, attributes.<key>")
     if len(set(names)) < len(names):
-        raise Invalid("?group_by", "names a dimension twice")
-    if len(names) > MAX_GROUP_BY:
-        raise Invalid("?group_by", f"takes up to {MAX_GROUP_BY} dimensions")
+        raise Invalid(pointer, "names a dimension twice")
+    if len(names) > most:
+        raise Invalid(pointer, f"takes up to {most} dimensions")
     return tuple(names)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from service.core import clock
 from service.core.http.auth import require
 from service.core.http.routing import ReadConnection, ServiceRoute
-from service.stats import carding, crediting, forecasting, operations, ranking, returning
+from service.stats import carding, crediting, forecasting, operations, portraying, ranking, returning
 from service.stats.attending import attended
 from service.stats.schemas.attribution import AttributionOut, AttributionQuery
 from service.stats.schemas.bottlenecks import BottlenecksOut, BottlenecksQuery
@@ -18,6 +18,7 @@ from service.stats.schemas.flow import FlowOut, FlowQuery, OccupancyOut, Occupan
 from service.stats.schemas.forecast import ForecastOut, ForecastQuery
 from service.stats.schemas.funnel import FunnelOut, FunnelQuery
 from service.stats.schemas.kpis import KpisOut, KpisQuery
+from service.stats.schemas.profile import ProfileOut, ProfileQuery
 from service.stats.schemas.returns import ChannelsOut, ChannelsQuery
 from service.stats.schemas.trend import TrendOut, TrendQuery
 from service.stats.schemas.velocity import VelocityOut, VelocityQuery
@@ -137,3 +138,11 @@ async def get_forecast(
 ) -> Response:
     """Answer with the wins and the revenue to expect, how sure that is, and how good such forecasts have been."""
     return await attended(request, forecasting.forecast(connection, await resolved(connection, query), now=clock.now()))
+
+
+@router.get("/profile", response_model=ProfileOut, operation_id="get_profile", summary="Who is won more than the rest")
+async def get_profile(
+    query: Annotated[ProfileQuery, Query()], connection: ReadConnection, request: Request
+) -> Response:
+    """Answer with the values of dimensions and custom attributes, each held against the rest, corrected for being many."""
+    return await attended(request, portraying.profile(connection, await resolved(connection, query), now=clock.now()))

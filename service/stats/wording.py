@@ -146,6 +146,23 @@ def velocity_text(question: Question) -> str:
     )
 
 
+def profile_text(question: Question) -> str:
+    """Return the definition of the profile of those who are won in words."""
+    hint = (
+        " What was learned of leads because they were won counts, too; as_of=entry leaves it out."
+        if question.as_of == "now"
+        else ""
+    )
+    return (
+        f"{_common(question)} Each value of each dimension is held against all journeys without it (rest), those that have no value of it "
+        "among them. rate: won, of all; open journeys are not won (yet), so that younger ones win less unless a window is given. lift: rate "
+        "/ rate of the rest (bounds: Katz); difference: rate - rate of the rest (bounds: Newcombe). p_value: z-test of two shares; "
+        "corrected_p_value: by Holm, over all values that were judged. wins_more: true or false where that is below 0.05, else null. "
+        "insufficient_data: fewer than 30 journeys, or fewer than five wins or non-wins expected, on either side: not judged. It shows who "
+        f"is won, and not why.{hint}"
+    )
+
+
 def _common(question: Question) -> str:
     unit = (
         "journeys (each pass of a lead through the funnel)"

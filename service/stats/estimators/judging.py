@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import erfc, log, sqrt
+from math import erfc, exp, log, sqrt
 
 import numpy as np
 
@@ -67,6 +67,20 @@ def share_difference(one: tuple[int, int], other: tuple[int, int]) -> tuple[floa
     low = here - there - sqrt((here - bounds[0]) ** 2 + (others[1] - there) ** 2)
     high = here - there + sqrt((bounds[1] - here) ** 2 + (there - others[0]) ** 2)
     return here - there, low, high
+
+
+def share_ratio(one: tuple[int, int], other: tuple[int, int]) -> tuple[float, float | None, float | None] | None:
+    """Return the ratio of two shares (successes, trials), ``one / other``, with its 95 % bounds; None if there is nothing to divide by.
+
+    On the log scale: Katz, Baptista, Azen and Pike (1978), Biometrics 34:469. Without a success in ``one`` there are no bounds.
+    """
+    if not one[1] or not other[0]:
+        return None
+    ratio = (one[0] / one[1]) / (other[0] / other[1])
+    if not ratio:
+        return ratio, None, None
+    reach = Z95 * sqrt(1 / one[0] - 1 / one[1] + 1 / other[0] - 1 / other[1])
+    return ratio, ratio * exp(-reach), ratio * exp(reach)
 
 
 def rate_ratio(one: int, other: int) -> tuple[float, float] | None:
