@@ -34,7 +34,8 @@ DEFINITIONS = {
 def test_what_is_understood_is_of_its_type_and_stays_what_it_is(kind: Type, value: Any):
     definition = DEFINITIONS[kind]
     try:
-        meant = understood(definition, value)
+        # Cleaning has been over it before.
+        meant = understood(definition, storable(value))
     except Unfit:
         meant = None
     if meant is not None:

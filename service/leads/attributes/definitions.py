@@ -58,7 +58,8 @@ def understood(definition: Definition, value: Any) -> Any:
         value = unicodedata.normalize("NFKC", value).strip() if definition.type != "text" else value.strip()
     if value is None or value in ("", []):
         return None
-    return exact(definition, _READERS[definition.type](definition, value))
+    read = _READERS[definition.type](definition, value)
+    return None if read == "" else exact(definition, read)
 
 
 def _text(_: Definition, value: Any) -> str:
@@ -99,7 +100,7 @@ def _choice(definition: Definition, value: Any) -> str:
 
 def _as_text(_: Definition, value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return ", ".join(_plain(item) for item in value)
+        return ", ".join(told for item in value if (told := _plain(item).strip()))
     return _plain(value) if isinstance(value, bool | int | float) else value
 
 
