@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.core.database import transaction
 from service.stats.fold import fold
+from tests.stats.reading import spend_money
 from tests.stats.worlds import Person, keep, people
 
 
@@ -35,3 +36,12 @@ async def world(populate, engine: AsyncEngine) -> Any:
         await fold(connection, 300)
         await connection.execute(text("ANALYZE leads, journeys, transitions"))
     return people
+
+
+@pytest.fixture
+async def reporting(engine: AsyncEngine, world: list[Person]) -> AsyncIterator[AsyncConnection]:
+    """A session in a world where money was spent."""
+    async with transaction(engine) as connection:
+        await spend_money(connection)
+    async with transaction(engine) as connection:
+        yield connection
