@@ -65,7 +65,7 @@ def clean_region(text: str, country: str | None) -> Region:
         return Region(text, None)
     known = _known(told)
     folded = _folded(text)
-    name = known.get(text.lower()) or known.get(folded) or known.get(_bare(folded))
+    name = known.get(text.lower()) or known.get(folded) or known.get(_bare(text))
     return Region(text, country) if name is None else Region(name, told)
 
 
@@ -81,27 +81,25 @@ def _known(country: str) -> dict[str, str]:
         names = _VARIANTS.split(one.name)
         name = _NAMES.get(one.code, names[0])
         found[one.code.lower()] = found[one.code.lower()[3:]] = name
-    # A region's own name means it, whatever another one is called elsewhere.
-    for one in subdivisions:
-        for spelling in (found[one.code.lower()], one.name, *_VARIANTS.split(one.name)):
-            _add(found, spelling, found[one.code.lower()])
-    for one in subdivisions:
-        translated = [translate.gettext(one.name) for translate in _translations()]
-        for spelling in (*_ALIASES.get(one.code, "").split("|"), *translated):
-            _add(found, spelling, found[one.code.lower()])
+    # A region's own name means it, whatever another one is called besides or elsewhere.
+    own = [(one, [found[one.code.lower()], one.name]) for one in subdivisions]
+    variants = [(one, _VARIANTS.split(one.name)) for one in subdivisions]
+    foreign = [
+        (one, [*_ALIASES.get(one.code, "").split("|"), *(known.gettext(one.name) for known in _translations())])
+        for one in subdivisions
+    ]
+    for spellings in (own, variants, foreign):
+        for fold in (_folded, _bare):
+            for one, names in spellings:
+                for spelling in names:
+                    if key := fold(spelling):
+                        found.setdefault(key, found[one.code.lower()])
     return found
 
 
 def _code_of(subdivision: Any) -> str:
     code: str = subdivision.code
     return code
-
-
-def _add(found: dict[str, str], spelling: str, name: str) -> None:
-    folded = _folded(spelling)
-    for key in (folded, _bare(folded)):
-        if key:
-            found.setdefault(key, name)
 
 
 @cache
@@ -120,5 +118,5 @@ def _folded(text: str) -> str:
     return _NO_LETTER.sub(" ", unicodedata.normalize("NFC", letters)).strip()
 
 
-def _bare(folded: str) -> str:
-    return _KINDS.sub("", folded).strip()
+def _bare(text: str) -> str:
+    return _KINDS.sub("", _folded(text)).strip()
