@@ -309,6 +309,7 @@ _COLUMNS = {
     "days_to_churned": "Days of 24 hours from the start until then; null if it did not come to that",
     "amount": "What the win brought, in its currency; nothing is ever converted",
     "journeys.amount": "What it is worth, in its currency; it counts as revenue once the journey is won",
+    "transitions.amount": "What was said with the move of what the journey is worth, in its currency",
     "currency": "Currency, ISO 4217; null where no amount was told",
     "event": "Name of the move: acquire, clean, nurture, qualify, win, churn, recycle, reactivate, repurchase",
     "from_stage": "Stage it left; null for an acquisition",
