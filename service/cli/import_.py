@@ -67,7 +67,7 @@ async def _run(settings: Settings, url: str, file: Path, options: Any, errors: P
 
     logs.set_up(settings.model_copy(update={"log_level": "error"}))
     engine = create_engine(url, pool_size=2, statement_seconds=None)
-    importers = Importers(engine, count=max(1, settings.import_processes), database_url=url)
+    importers = Importers(engine, count=max(1, settings.import_processes), database_url=url, quiet=True)
     try:
         row = await receive(engine, _blocks(file), options, format=format_of("", file.name), actor="cli")
         try:

@@ -32,10 +32,16 @@ _AWAY_SECONDS: Final = 1.0
 class Importers:
     """Sees to it that imports are worked on: by ``count`` processes, or by the caller itself if that is 0; `stop` waits for them."""
 
-    def __init__(self, engine: AsyncEngine, *, count: int = 0, database_url: str | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, count: int = 0, database_url: str | None = None, quiet: bool = False
+    ) -> None:
         self._engine = engine
         self._count = count
-        self._environment = os.environ | ({"LEADS_DATABASE_URL": database_url} if database_url else {})
+        self._environment = dict(os.environ)
+        if database_url:
+            self._environment["LEADS_DATABASE_URL"] = database_url
+        if quiet:
+            self._environment["LEADS_LOG_LEVEL"] = "error"
         self._child: asyncio.subprocess.Process | None = None
         self._pipe: tuple[int, int] | None = None
 
