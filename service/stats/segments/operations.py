@@ -90,4 +90,5 @@ def _unknown(key: str) -> SegmentNotFound:
 
 def segment_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a segment as the API shows it."""
-    return {**row, "leads": f"/v1/leads?segment={row['key']}"}
+    shown = {name: row[name] for name in ("key", "label", "filters", "created_at", "updated_at")}
+    return shown | {"leads": f"/v1/leads?segment={row['key']}"}

@@ -56,8 +56,8 @@ def is_of(segment: Segment, lead: FromClause) -> ColumnElement[bool]:
     """Return whether a lead is of a segment: it itself as it is now, and where the segment is about journeys, one of its journeys."""
     shapes = tuple(FilterShape.of(chosen, is_segment=True) for chosen in segment.filters)
     shape = Shape(group_by=(), filters=shapes, unit="journey", windowed=False, known=False)
-    condition = and_(*Dimensions(shape, journeys, lead).conditions)
+    wanted = [chosen.values for chosen in segment.filters]
+    condition = and_(*Dimensions(shape, journeys, lead, wanted=wanted).conditions)
     if shape.dimensions & JOURNEY_DIMENSIONS:
-        condition = exists().where(journeys.c.lead_id == lead.c.id, condition)
-    given = {f"filter_{number}": list(chosen.values) for number, chosen in enumerate(segment.filters) if chosen.values}
-    return condition.params(given)
+        return exists().where(journeys.c.lead_id == lead.c.id, condition)
+    return condition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -85,10 +86,19 @@ _ENTRY_OF_LEAD: Final = "acquired"
 class Dimensions:
     """The dimensions of one shape over rows that have the journey's own as columns.
 
-    Those of the lead are read from its row, or as of entry from what the journey keeps of it.
+    Those of the lead are read from its row, or as of entry from what the journey keeps of it. ``wanted`` has the values of each filter;
+    without it they are parameters, so that the statement can be kept.
     """
 
-    def __init__(self, shape: Shape, journey: FromClause, lead: FromClause = leads) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        journey: FromClause,
+        lead: FromClause = leads,
+        *,
+        wanted: Sequence[Sequence[str]] | None = None,
+    ) -> None:
+        self._wanted = wanted
         self._shape = shape
         self._journey = journey
         self._lead = lead
@@ -141,12 +151,16 @@ class Dimensions:
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the question's filters, and that its unit is kept: a lead is its first journey, the only one that was acquired."""
         conditions = [
-            self._condition(chosen, bindparam(f"filter_{number}", type_=ARRAY(Text)))
-            for number, chosen in enumerate(self._shape.filters)
+            self._condition(chosen, self._values_of(number)) for number, chosen in enumerate(self._shape.filters)
         ]
         if self._shape.unit == "lead":
             conditions.append(self._journey.c.entry_stage == _ENTRY_OF_LEAD)
         return conditions
+
+    def _values_of(self, number: int) -> ColumnElement[Any]:
+        if self._wanted is None:
+            return bindparam(f"filter_{number}", type_=ARRAY(Text))
+        return literal(list(self._wanted[number]), ARRAY(Text))
 
     def _condition(self, chosen: FilterShape, wanted: ColumnElement[Any]) -> ColumnElement[bool]:
         if chosen.operator is not None:
