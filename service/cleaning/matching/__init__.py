@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.cleaning.matching.comparing import Comparison, Evidence, compare
-from service.cleaning.matching.keys import keys_of
+from service.cleaning.matching.keys import is_common, keys_of
 from service.cleaning.matching.population import Population
 from service.cleaning.matching.profile import Profile, profile_of
 
-__all__ = ["Comparison", "Evidence", "Population", "Profile", "compare", "keys_of", "profile_of"]
+__all__ = ["Comparison", "Evidence", "Population", "Profile", "compare", "is_common", "keys_of", "profile_of"]

@@ -29,8 +29,14 @@ def keys_of(profile: Profile) -> list[int]:
     return list(dict.fromkeys(_number(text) for text in texts))
 
 
+def is_common(key: int) -> bool:
+    """Say whether a key is one that many strangers share: a name alone. Its lowest bit tells."""
+    return bool(key & 1)
+
+
 def _number(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+    number = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+    return number | 1 if text.startswith("n:") else number & ~1
 
 
 def _texts(profile: Profile) -> Iterator[str]:

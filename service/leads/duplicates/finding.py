@@ -16,7 +16,7 @@ import prometheus_client
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.cleaning.matching import Comparison, Population, Profile, compare, keys_of, profile_of
+from service.cleaning.matching import Comparison, Population, Profile, compare, is_common, keys_of, profile_of
 from service.core import clock
 from service.core.database import transaction
 from service.core.ids import new_id
@@ -132,7 +132,7 @@ async def _near(connection: AsyncConnection, profiles: Mapping[UUID, Profile], *
     """Return the pairs that share a key, the leads' own keys written down; a key that too many share brings nobody together."""
     keys = {lead_id: keys_of(profile) for lead_id, profile in profiles.items()}
     members = await key_store.read_blocks(connection, {key for some in keys.values() for key in some}, limit=block)
-    sealed = {key for key, some in members.items() if len(some) >= block}
+    sealed = {key for key, some in members.items() if len(some) >= _room(key, block)}
     near: set[tuple[UUID, UUID]] = set()
     added: dict[UUID, list[int]] = {}
     for lead_id, some in keys.items():
@@ -142,7 +142,7 @@ async def _near(connection: AsyncConnection, profiles: Mapping[UUID, Profile], *
         for key in fresh:
             mates = members.setdefault(key, [])
             mates.append(lead_id)
-            if len(mates) >= block:
+            if len(mates) >= _room(key, block):
                 sealed.add(key)
         added[lead_id] = fresh
     await key_store.add_keys(connection, added)
@@ -150,6 +150,11 @@ async def _near(connection: AsyncConnection, profiles: Mapping[UUID, Profile], *
         SEALED.inc(len(sealed))
         _log.info("matching_blocks_capped", keys=len(sealed), leads=len(keys))
     return near
+
+
+def _room(key: int, block: int) -> int:
+    """Return how many leads may share a key: of a name alone a quarter, for it says little where many have it."""
+    return max(block // 4, 2) if is_common(key) else block
 
 
 def _pair(one: UUID, other: UUID) -> tuple[UUID, UUID]:

@@ -45,7 +45,9 @@ class MatchingRules(_In):
     block: Annotated[
         int,
         Field(
-            ge=2, le=500, description="So many leads may have one thing in common; what more of them share finds nobody"
+            ge=2,
+            le=500,
+            description="So many leads may have one thing in common; what more of them share finds nobody. Of a name alone: a quarter",
         ),
     ] = 50
 
