@@ -15,7 +15,8 @@ from service.cleaning.freemail import FREE_MAIL
 from service.cleaning.submission import Unusable
 
 _LABEL_LIMIT: Final = 63
-_NAME_LIMIT: Final = 253
+# With one letter and the @ sign, an address of the greatest length.
+_NAME_LIMIT: Final = 252
 _SCHEME: Final = re.compile(r"^[a-z][a-z0-9+.-]*://|^//", re.IGNORECASE)
 # Nearly all domains, and quicker to check than by the library. Two hyphens may be an encoded name.
 _PLAIN: Final = re.compile(r"(?!.*--)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63})")
