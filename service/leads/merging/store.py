@@ -26,6 +26,7 @@ _INSERT: Final = text(
 _READ: Final = text("SELECT * FROM merges WHERE id = :id")
 _ACTIVE: Final = text("SELECT * FROM merges WHERE lead_id = :lead_id AND undone_at IS NULL ORDER BY recorded_at, id")
 _OF_LEAD: Final = text("SELECT * FROM merges WHERE lead_id = :lead_id ORDER BY recorded_at, id")
+_ACTIVE_AMONG: Final = text("SELECT id FROM merges WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND undone_at IS NULL")
 _UNDO: Final = text(
     """UPDATE merges SET undone_at = :now, undone_by = :actor, before = '{}'
     WHERE lead_id = :lead_id AND id = :id"""
@@ -141,6 +142,11 @@ async def read_merges(connection: AsyncConnection, lead_id: UUID) -> list[dict[s
 async def active_merges(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
     """Return the merges into a lead that hold, in the order they were made."""
     return await fetch(connection, _ACTIVE, lead_id=lead_id)
+
+
+async def active_among(connection: AsyncConnection, lead_ids: Collection[UUID]) -> set[UUID]:
+    """Return the merges that hold into any of these leads."""
+    return {row["id"] for row in await fetch(connection, _ACTIVE_AMONG, ids=sorted(lead_ids))}
 
 
 async def list_merges(

@@ -132,7 +132,7 @@ class _Undo:
     ) -> tuple[Woven, list[Mapping[str, Any]]]:
         """Weave the survivor's ledger anew without the steps that other leads brought who go now.
 
-        What it was before the merge, and what came since, comes first; what had no place before has none now.
+        What it was before the merge, and what came since, comes first. What had no place before has none now, unless what took it is gone.
         """
         own = self.survivor.id
         before = await store.read_rows(self.book.connection, own, self.merge["before"]["ledger"])
@@ -142,14 +142,16 @@ class _Undo:
         held = {piece.source for piece in (*there, *waiting)}
         first = [piece for piece in pieces_of(own, before, members=members) if piece.source in held]
         known = {piece.source for piece in first}
+        holding = await store.active_among(self.book.connection, members | {own}) - {self.merge["id"]}
+        stays = {piece.source for piece in waiting if piece.row["merge_id"] in holding} & aside_before - known
         there = [piece for piece in there if piece.source not in known]
         strand = strand_of(
             first,
             [piece for piece in there if piece.source not in aside_before],
             demoted(piece for piece in there if piece.source in aside_before),
-            [piece for piece in waiting if piece.source not in known | aside_before],
+            [piece for piece in waiting if piece.source not in known | stays],
         )
-        untouched = [piece.row for piece in waiting if piece.source in aside_before - known]
+        untouched = [piece.row for piece in waiting if piece.source in stays]
         return weave([strand]), untouched
 
     async def _restore(self, theirs: Sequence[Mapping[str, Any]]) -> None:
