@@ -143,6 +143,25 @@ async def test_a_win_the_other_had_hidden_counts_again(create, walk, merge, undo
     assert await ledger(anna) == ["acquire", "qualify", "win"]
 
 
+async def test_a_step_that_two_had_no_place_for_comes_back_when_both_are_gone(
+    create, walk, merge, undo, told, ledger, faults
+):
+    anna = await create(email="anna@nordwind.example", occurred_at=DAYS[4])
+    await walk(anna, ("nurture", {"occurred_at": DAYS[5], "allow_skip": True}), ("churn", {"occurred_at": DAYS[5]}))
+    before = await told(anna)
+    merges = []
+    for name in ("anni", "eva"):
+        other = await create(email=f"{name}@nordwind.example", occurred_at=DAYS[0])
+        won = {"occurred_at": DAYS[3], "allow_skip": True}
+        await walk(other, ("win", won), ("repurchase", {"occurred_at": DAYS[8]}))
+        merges.append(await merge(anna, other))
+        assert "churn" not in await ledger(anna)
+    for merged in merges:
+        await undo(merged)
+        assert await faults() == []
+    assert await told(anna) == before
+
+
 async def test_a_correction_that_says_the_same_can_be_divided(client: AsyncClient, create, walk, merge, undo, ledger):
     anna, anni = await pair(create)
     await walk(anni, ("clean", {"occurred_at": DAYS[2]}))
