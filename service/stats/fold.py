@@ -30,6 +30,7 @@ async def rebuild(connection: AsyncConnection) -> None:
     journeys it sees, and a writer's delta and journey become visible together. Deltas of transactions that commit later stay, to be added.
     Readers see the old counters until the commit.
     """
+    await folding.give_memory(connection)
     await folding.lock(connection)
     await folding.rebuild_cohorts(connection)
     await folding.rebuild_flows(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
@@ -88,70 +88,87 @@ _DROP_FLOWS: Final = text("DELETE FROM flow_rollup WHERE ctid = ANY (CAST(:place
 
 _QUARTER: Final = "date_bin('15 minutes', {at}, TIMESTAMPTZ '2000-01-01 00:00:00+00')"
 
-# The counts of what was deleted are asked for so that the deleting is done before the inserting: a row may come back under its old key.
-_REBUILD_COHORTS: Final = text(
-    f"""
-    WITH folded AS (DELETE FROM cohort_deltas RETURNING 1), emptied AS (DELETE FROM cohort_rollup RETURNING 1),
-    counted AS (
-        SELECT {_QUARTER.format(at="started_at")} AS bucket, channel, campaign, entry_stage, cell, count(*) AS count
-        FROM journeys WHERE counted GROUP BY 1, 2, 3, 4, 5
+# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months.
+_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12}
+
+_LEVELS: Final = {0: "counted", **{grain: f"level_{grain}" for grain, _, _ in KEPT_GRAINS if grain}}
+
+
+def _rebuild(kind: str, keys: tuple[str, ...], sums: tuple[str, ...], counted: str) -> TextClause:
+    """Return the statement that counts a rollup anew from ``counted``, which has its quarter hours.
+
+    Each grain is added up from the next finer one: most of the work is done once. The counts of what was deleted are asked for so that the
+    deleting is done before the inserting: a row may come back under its old key.
+    """
+    levels = []
+    for grain, unit, whole in KEPT_GRAINS[1:]:
+        bucket = f"date_trunc('{unit}', bucket, 'UTC') AS bucket"
+        named = [
+            "NULL::text AS campaign" if whole and key == "campaign" else bucket if key == "bucket" else key
+            for key in keys
+        ]
+        added = ", ".join(f"sum({name}) AS {name}" for name in sums)
+        by = ", ".join(str(number) for number in range(1, len(keys) + 1))
+        levels.append(
+            f"{_LEVELS[grain]} AS (SELECT {', '.join(named)}, {added} FROM {_LEVELS[_FINER[grain]]} GROUP BY {by})"
+        )
+    columns = ", ".join((*keys, *sums))
+    every = " UNION ALL ".join(f"SELECT {grain} AS grain, {columns} FROM {name}" for grain, name in _LEVELS.items())  # noqa: S608  constants
+    return text(
+        f"""
+        WITH folded AS (DELETE FROM {kind}_deltas RETURNING 1), emptied AS (DELETE FROM {kind}_rollup RETURNING 1),
+        counted AS ({counted}), {", ".join(levels)}
+        INSERT INTO {kind}_rollup (grain, {columns}) SELECT grain, {columns} FROM ({every}) AS every
+        WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
+        ORDER BY grain, {", ".join(keys)}
+        """  # noqa: S608  put together from constants
     )
-    INSERT INTO cohort_rollup (grain, bucket, channel, campaign, entry_stage, cell, count)
-    SELECT grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, cell, sum(count)
-    FROM counted CROSS JOIN {_GRAINS}
-    WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
-    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-    """  # noqa: S608  put together from constants
+
+
+_REBUILD_COHORTS: Final = _rebuild(
+    "cohort",
+    ("bucket", "channel", "campaign", "entry_stage", "cell"),
+    ("count",),
+    f"""SELECT {_QUARTER.format(at="started_at")} AS bucket, channel, campaign, entry_stage, cell, count(*) AS count
+    FROM journeys WHERE counted GROUP BY 1, 2, 3, 4, 5""",  # noqa: S608  put together from constants
 )
 
-_REBUILD_FLOWS: Final = text(
-    f"""
-    WITH folded AS (DELETE FROM flow_deltas RETURNING 1), emptied AS (DELETE FROM flow_rollup RETURNING 1),
-    moved AS (
-        SELECT {_QUARTER.format(at="occurred_at")} AS bucket, j.channel, j.campaign, from_stage, to_stage, moved_in, moved_out
-        FROM transitions t
-        CROSS JOIN LATERAL (VALUES
-            (1, (t.from_stage IS NOT NULL AND t.event NOT IN ('reactivate', 'repurchase'))::int, t.journey),
-            (0, 1, t.journey - 1)) AS side (moved_in, moved_out, number)
-        JOIN journeys j ON j.lead_id = t.lead_id AND j.number = side.number AND j.counted
-        WHERE t.superseded_at IS NULL AND (side.moved_in = 1 OR t.event IN ('reactivate', 'repurchase'))
-    ), counted AS (
-        SELECT bucket, channel, campaign, from_stage, to_stage, sum(moved_in) AS moved_in, sum(moved_out) AS moved_out
-        FROM moved GROUP BY 1, 2, 3, 4, 5
-    )
-    INSERT INTO flow_rollup (grain, bucket, channel, campaign, from_stage, to_stage, moved_in, moved_out)
-    SELECT grain, {_BUCKET}, channel, {_CAMPAIGN}, from_stage, to_stage, sum(moved_in), sum(moved_out)
-    FROM counted CROSS JOIN {_GRAINS}
-    WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
-    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-    """  # noqa: S608  put together from constants
+_REBUILD_FLOWS: Final = _rebuild(
+    "flow",
+    ("bucket", "channel", "campaign", "from_stage", "to_stage"),
+    ("moved_in", "moved_out"),
+    f"""SELECT {_QUARTER.format(at="occurred_at")} AS bucket, j.channel, j.campaign, from_stage, to_stage,
+        sum(moved_in) AS moved_in, sum(moved_out) AS moved_out
+    FROM transitions t
+    CROSS JOIN LATERAL (VALUES
+        (1, (t.from_stage IS NOT NULL AND t.event NOT IN ('reactivate', 'repurchase'))::int, t.journey),
+        (0, 1, t.journey - 1)) AS side (moved_in, moved_out, number)
+    JOIN journeys j ON j.lead_id = t.lead_id AND j.number = side.number AND j.counted
+    WHERE t.superseded_at IS NULL AND (side.moved_in = 1 OR t.event IN ('reactivate', 'repurchase'))
+    GROUP BY 1, 2, 3, 4, 5""",  # noqa: S608  put together from constants
 )
 
-
-_REBUILD_WINS: Final = text(
-    f"""
-    WITH folded AS (DELETE FROM win_deltas RETURNING 1), emptied AS (DELETE FROM win_rollup RETURNING 1),
-    counted AS (
-        SELECT axis, {_QUARTER.format(at="at")} AS bucket, channel, campaign, entry_stage,
-            CASE WHEN amount IS NULL THEN NULL ELSE currency END AS currency,
-            floor(extract(epoch FROM won_at - started_at) / 86400)::int AS days, count(*) AS count, sum(coalesce(amount, 0)) AS amount, sum(coalesce(amount * amount, 0)) AS squares,
-            sum(floor(extract(epoch FROM won_at - started_at))::bigint) AS seconds
-        FROM journeys CROSS JOIN LATERAL (VALUES (0, started_at), (1, won_at)) AS along (axis, at)
-        WHERE counted AND won_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7
-    )
-    INSERT INTO win_rollup (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, squares, seconds)
-    SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(squares),
-        sum(seconds)
-    FROM counted CROSS JOIN {_GRAINS}
-    WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
-    """  # noqa: S608  put together from constants
+_REBUILD_WINS: Final = _rebuild(
+    "win",
+    ("axis", "bucket", "channel", "campaign", "entry_stage", "currency", "days"),
+    ("count", "amount", "squares", "seconds"),
+    f"""SELECT axis, {_QUARTER.format(at="at")} AS bucket, channel, campaign, entry_stage,
+        CASE WHEN amount IS NULL THEN NULL ELSE currency END AS currency,
+        floor(extract(epoch FROM won_at - started_at) / 86400)::int AS days, count(*) AS count, sum(coalesce(amount, 0)) AS amount,
+        sum(coalesce(amount * amount, 0)) AS squares, sum(floor(extract(epoch FROM won_at - started_at))::bigint) AS seconds
+    FROM journeys CROSS JOIN LATERAL (VALUES (0, started_at), (1, won_at)) AS along (axis, at)
+    WHERE counted AND won_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7""",  # noqa: S608  put together from constants
 )
 
 
 async def try_lock(connection: AsyncConnection) -> bool:
     """Take the lock of the rollup until the transaction ends, or say that somebody else has it."""
     return bool((await connection.execute(_TRY_LOCK, {"lock": _LOCK})).scalar_one())
+
+
+async def give_memory(connection: AsyncConnection) -> None:
+    """Let this transaction sort in memory what a request never would."""
+    await connection.execute(text("SET LOCAL work_mem = '256MB'"))
 
 
 async def lock(connection: AsyncConnection) -> None:
