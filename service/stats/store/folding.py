@@ -109,9 +109,8 @@ def _rebuild(kind: str, keys: tuple[str, ...], sums: tuple[str, ...], counted: s
         ]
         added = ", ".join(f"sum({name}) AS {name}" for name in sums)
         by = ", ".join(str(number) for number in range(1, len(keys) + 1))
-        levels.append(
-            f"{_LEVELS[grain]} AS (SELECT {', '.join(named)}, {added} FROM {_LEVELS[_FINER[grain]]} GROUP BY {by})"
-        )
+        added_up = f"SELECT {', '.join(named)}, {added} FROM {_LEVELS[_FINER[grain]]} GROUP BY {by}"  # noqa: S608  constants
+        levels.append(f"{_LEVELS[grain]} AS ({added_up})")
     columns = ", ".join((*keys, *sums))
     every = " UNION ALL ".join(f"SELECT {grain} AS grain, {columns} FROM {name}" for grain, name in _LEVELS.items())  # noqa: S608  constants
     return text(
