@@ -97,7 +97,7 @@ _OCCUPANCY = f"""
     GROUP BY channel, campaign, stage HAVING sum(leads) <> 0
 """
 
-# Every stage is there on every day from the first move on, so that a day without moves has leads, too.
+# What a move made of a stage holds until the next one: a day without moves has its leads, too.
 _OCCUPANCY_DAILY = f"""
     WITH grown AS (
         SELECT bucket::date AS day, channel, campaign, stage, sum(leads) AS leads
@@ -105,14 +105,12 @@ _OCCUPANCY_DAILY = f"""
         WHERE stage IS NOT NULL
         GROUP BY bucket::date, channel, campaign, stage
     ), standing AS (
-        SELECT day, channel, campaign, stage, sum(sum(leads)) OVER (PARTITION BY channel, campaign, stage ORDER BY day) AS leads
-        FROM (SELECT day, channel, campaign, stage, leads FROM grown
-            UNION ALL SELECT first + after, channel, campaign, stage, 0
-            FROM (SELECT channel, campaign, stage, min(day) AS first FROM grown GROUP BY channel, campaign, stage) AS began
-            CROSS JOIN LATERAL generate_series(1, greatest(current_date, (SELECT max(day) FROM grown)) - first) AS after) AS days
-        GROUP BY day, channel, campaign, stage
+        SELECT day, channel, campaign, stage, sum(leads) OVER until AS leads, lead(day) OVER until AS changed
+        FROM grown WINDOW until AS (PARTITION BY channel, campaign, stage ORDER BY day)
     )
-    SELECT day, channel, campaign, stage, leads::bigint AS leads FROM standing WHERE leads <> 0
+    SELECT day + after AS day, channel, campaign, stage, leads::bigint AS leads
+    FROM standing CROSS JOIN LATERAL generate_series(0, coalesce(changed, greatest(current_date, day) + 1) - day - 1) AS after
+    WHERE leads <> 0
 """
 
 
