@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Final
 
@@ -22,34 +23,23 @@ _TIMEOUT_SECONDS: Final = 300.0
 async def copy_rows(connection: AsyncConnection, table: Table, rows: Rows, **same: Any) -> None:
     """Copy rows into a table, in the connection's transaction, which must have begun; ``same`` has one value in all of them."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    names = [column.name for column in table.columns if column.name not in same]
-    documents = [names.index(column.name) for column in table.columns if isinstance(column.type, JSONB)]
-    await driver.copy_records_to_table(
-        table.name,
-        records=map(_record(names, documents, list(same.values())), rows),
-        columns=[*names, *same],
-        timeout=_TIMEOUT_SECONDS,
-    )
-
-
-def _record(
-    names: Sequence[str], documents: Sequence[int], same: Sequence[Any]
-) -> Callable[[Mapping[str, Any]], list[Any]]:
-    all_of = itemgetter(*names)
-
-    def record(row: Mapping[str, Any]) -> list[Any]:
-        try:
-            values = list(all_of(row))
-        except KeyError:
-            # What a row does not say is NULL, as it is for a statement with JSON.
-            values = [row.get(name) for name in names]
+    names, records = _records([column.name for column in table.columns if column.name not in same], rows)
+    documents = [names.index(one.name) for one in table.columns if isinstance(one.type, JSONB) and one.name in names]
+    for values in records:
         for place in documents:
             value = values[place]
             values[place] = None if value is None else dumps(value) if value else _EMPTY[type(value)]
-        values += same
-        return values
+        values.extend(same.values())
+    await driver.copy_records_to_table(table.name, records=records, columns=[*names, *same], timeout=_TIMEOUT_SECONDS)
 
-    return record
+
+def _records(names: list[str], rows: Rows) -> tuple[list[str], list[list[Any]]]:
+    """Return rows as values, and of which columns; what no row says is left out, and what a row does not say is NULL."""
+    if len(set(map(len, rows))) == 1:
+        said = [name for name in names if name in rows[0]]
+        with suppress(KeyError):
+            return said, list(map(list, map(itemgetter(*said), rows)))
+    return names, [[row.get(name) for name in names] for row in rows]
 
 
 _EMPTY: Final[Mapping[type, str]] = {dict: "{}", list: "[]"}
