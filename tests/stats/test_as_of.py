@@ -9,6 +9,7 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.core import migrations
 from service.core.database import transaction
 from tests.stats.recounting import asked, assert_same, check_addresses, recount
 
@@ -130,6 +131,8 @@ async def test_every_question_and_every_address(client: AsyncClient, moved_house
         answer = await client.get(f"/v1/stats/{question}&as_of=entry&country=DE&tag=vip{grouped}")
         assert answer.status_code == 200, (question, answer.text)
         assert answer.json()["definition"]["as_of"] == "entry"
+        plain = await client.get(f"/v1/stats/{question}&as_of=entry")
+        assert plain.status_code == 200, (question, plain.text)
         for address in addresses(answer.json()):
             assert ("as_of", "entry") in parse_qsl(urlsplit(address).query)
             listed = await client.get(f"{address}&count=true")
@@ -184,3 +187,27 @@ async def test_erasure_leaves_what_says_nothing_of_the_person(
     assert counted.json()["totals"]["entered"] == 1
     by_plan = await client.get("/v1/stats/funnel?as_of=entry&group_by=attributes.plan")
     assert [(group["key"], group["entered"]) for group in by_plan.json()["groups"]] == [({"attributes.plan": None}, 3)]
+
+
+async def test_journeys_of_before_have_what_their_leads_are_now(engine: AsyncEngine, database_url: str, world):
+    await engine.dispose()
+    await migrations.downgrade(database_url, "2026_11_22_bodies")
+    await migrations.upgrade(database_url)
+    async with transaction(engine) as connection:
+        for dimension in ("country", "industry", "score_band", "tag"):
+            now, entry = [await asked(connection, as_of=as_of, group_by=[dimension]) for as_of in ("now", "entry")]
+            assert [(group["key"], group["entered"]) for group in now["groups"]] == [
+                (group["key"], group["entered"]) for group in entry["groups"]
+            ]
+            assert len(now["groups"]) > 2
+
+
+async def test_it_is_never_changed_by_what_is_learned_later(client: AsyncClient):
+    lead = await _lead(client, 1, company={"industry": "steel"}, attributes={"plan": "free"})
+    again = await _lead(client, 1, company={"country": "DE"}, attributes={"plan": "pro"}, tags=["vip"])
+    assert again["id"] == lead["id"]
+    await _move(client, lead, "win", amount="100", currency="EUR")
+    listed = (await client.get(f"/v1/leads/{lead['id']}/journeys")).json()["data"]
+    assert [one["entered_as"] for one in listed] == [{"industry": "steel", "attributes": {"plan": "free"}}]
+    exported = await client.get("/v1/exports/journeys", headers={"Accept": "application/x-ndjson"})
+    assert exported.json()["entered_as"] == listed[0]["entered_as"]

@@ -103,8 +103,11 @@ class Dimensions:
         self._journey = journey
         self._lead = lead
         self._at_entry = shape.as_of == "entry"
-        each = func.jsonb_array_elements_text(self._kept("tags")) if self._at_entry else func.unnest(lead.c.tags)
-        self._tags = each.table_valued(column("tag", Text), name="tagged").render_derived().lateral()
+
+    @cached_property
+    def _tags(self) -> FromClause:
+        each = func.jsonb_array_elements_text(self._kept("tags")) if self._at_entry else func.unnest(self._lead.c.tags)
+        return each.table_valued(column("tag", Text), name="tagged").render_derived().lateral()
 
     def _kept(self, name: str) -> ColumnElement[Any]:
         return self._journey.c.entered_as.op("->", return_type=JSONB())(literal(name, Text))
