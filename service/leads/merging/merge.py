@@ -112,6 +112,8 @@ class _Merge:
             members = await store.members_of(connection, entry.id)
             ledger = ledger_of[entry.id] = await ledgers.read_ledger(connection, entry.id)
             aside = aside_of[entry.id] = await store.read_set_aside(connection, entry.id)
+            for earlier in await store.active_merges(connection, entry.id):
+                entered |= earlier["before"].get(KEPT, {})
             entered |= await read_entered(connection, entry, ledger)
             is_own = entry is self.survivor
             strands.append(

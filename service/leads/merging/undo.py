@@ -5,7 +5,7 @@ What was recorded of the survivor since stays with it, as far as it is legal wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -107,7 +107,9 @@ class _Undo:
         woven, untouched = await self._without(gone, members, ledger, aside)
         entered = await self._entered(ledger)
         await put_woven(self.book, self.survivor, woven, old=ledger, cause=self.id, reason=self.reason, entered=entered)
-        await put_aside(self.book, self.survivor, woven.set_aside, untouched=untouched, merge_id=self.id)
+        aside = await put_aside(self.book, self.survivor, woven.set_aside, untouched=untouched, merge_id=self.id)
+        waiting = {source: entered[source] for row in aside if (source := str(row["source"])) in entered}
+        await self._keep_entered(waiting, {str(source_of(row)) for row in theirs})
         await self._restore(theirs)
 
     async def _entered(self, ledger: Sequence[Mapping[str, Any]]) -> Entered:
@@ -116,6 +118,15 @@ class _Undo:
         merges = [self.merge, *await store.active_merges(connection, self.survivor.id)]
         lost = {source: kept for one in merges for source, kept in one["before"].get(KEPT, {}).items()}
         return lost | dict(await read_entered(connection, self.survivor, ledger))
+
+    async def _keep_entered(self, waiting: Entered, gone: Collection[str]) -> None:
+        """Let the merges that stay know as what journeys were entered that are still set aside, and nothing more of those that go."""
+        for other in await store.active_merges(self.book.connection, self.survivor.id):
+            before = other["before"]
+            if other["id"] != self.merge["id"] and KEPT in before:
+                known = {**waiting, **before[KEPT]}
+                before[KEPT] = {source: entered for source, entered in known.items() if source not in gone}
+                await store.keep_before(self.book.connection, other, before)
 
     def _refuse_corrected(self, theirs: Sequence[Mapping[str, Any]], held: Sequence[UUID]) -> None:
         lost = {source_of(row) for row in theirs} - set(held)
