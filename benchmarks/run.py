@@ -277,7 +277,9 @@ def whole_file(bench: Bench, rows: int) -> list[Figure]:
     """A file of leads through the worker, all the way to cleaned leads with ledger and statistics."""
     found = importing.measure(bench.server, bench.folder, rows)
     compared = f"{found.rate:,.0f}/s to {found.like_leads:,.0f}/s (the file into bare texts: {found.plain:,.0f}/s)"
-    grown = f"{found.first_half:.0f} MiB at most in the first half; {found.largest:.0f} MiB the largest process by itself"
+    grown = (
+        f"{found.first_half:.0f} MiB at most in the first half; {found.largest:.0f} MiB the largest process by itself"
+    )
     return [
         Figure(f"import of {rows:,} leads, rows per second", found.rate, 5000, True, found.note),
         Figure("import, times a bare COPY of the leads", found.rate / found.like_leads, 1 / 15, True, compared),

@@ -13,7 +13,17 @@ from service.leads.book import Book
 from service.leads.take_in import take_into
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
-TABLES = ("leads", "identities", "transitions", "journeys", "touchpoints", "outbox", "cohort_deltas", "flow_deltas", "win_deltas")
+TABLES = (
+    "leads",
+    "identities",
+    "transitions",
+    "journeys",
+    "touchpoints",
+    "outbox",
+    "cohort_deltas",
+    "flow_deltas",
+    "win_deltas",
+)
 # Made anew each time.
 _CHANCE = {"id", "lead_id", "transition_id", "bucket", "position"}
 
