@@ -14,6 +14,7 @@ from statistics import median, quantiles
 import asyncpg
 import duckdb
 import traffic
+from figures import Figure
 from machinery import KEY, Load, api, call, in_database, load, new_database
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -151,3 +152,39 @@ def beside_intake(database: str, folder: Path, seconds: float) -> tuple[Load, Lo
         with storm(url, 4) as answered:
             stormy = round_of("stormy")
         return quiet, stormy, answered[0]
+
+
+def figures(server: str, folder: Path, sizes: list[int], *, seconds: float) -> list[Figure]:
+    """The standard questions at several sizes, and those that read rows at the middle one."""
+    databases = {size: world(server, size) for size in sizes}
+    asked: dict[tuple[int, str], Asked] = {}
+    for size, database in databases.items():
+        with api(database) as url:
+            for name, question in STANDARD.items():
+                ask(url, question, 3)
+                asked[size, name] = ask(url, question, 100)
+    few, most = min(sizes), max(sizes)
+    found = []
+    for name in STANDARD:
+        at = ", ".join(f"{size:,}: {asked[size, name].p50:.1f}" for size in sizes)
+        found += [
+            Figure(f"{name}, p95 in ms at {most:,}", asked[most, name].p95, 15, False, f"medians {at}"),
+            Figure(f"{name}, {most:,} against {few:,}", asked[most, name].p50 / asked[few, name].p50, 1.3, False, ""),
+        ]
+    middle = sorted(sizes)[min(1, len(sizes) - 1)]
+    bare = duck(databases[middle], folder)
+    ours = asked[middle, "funnel"].p50
+    found.append(
+        Figure(
+            f"funnel, DuckDB's time at {middle:,} times ours", bare / ours, 1, True, f"{bare:.1f} ms to {ours:.1f} ms"
+        )
+    )
+    with api(databases[middle]) as url:
+        for name, question in OF_ROWS.items():
+            took = ask(url, question, 3)
+            found.append(Figure(f"{name}, seconds at {middle:,}", took.p50 / 1e3, 1, False, ""))
+    found.append(Figure(f"rollup of {middle:,} counted anew, seconds", rebuilt(databases[middle]), 60, False, ""))
+    quiet, stormy, answered = beside_intake(databases[middle], folder, 2 * seconds)
+    noted = f"{stormy.p99:.1f} ms to {quiet.p99:.1f} ms, {answered} questions answered meanwhile"
+    found.append(Figure("intake p99 under large questions, times alone", stormy.p99 / quiet.p99, 2, False, noted))
+    return found

@@ -21,6 +21,7 @@ import questions
 import traffic
 import vendors
 from exporting import exports
+from figures import Figure
 from machinery import KEY, Load, api, call, in_database, load, new_database, worker, yardstick
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,22 +30,6 @@ from synthetic import load_journeys
 from service.core.embedded import embedded_postgres
 
 INTAKE = "/v1/intake/bench"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the report."""
-
-    name: str
-    value: float
-    bar: float
-    at_least: bool
-    note: str
-
-    def __str__(self) -> str:
-        met = self.value >= self.bar if self.at_least else self.value <= self.bar
-        sign = "≥" if self.at_least else "≤"
-        return f"{'ok  ' if met else 'MISS'}  {self.name:<52} {self.value:>9.2f}  {sign} {self.bar:<8g} {self.note}"
 
 
 @dataclass(frozen=True)
@@ -225,44 +210,6 @@ def funnel(bench: Bench, small: int, large: int) -> list[Figure]:
     ]
 
 
-def statistics(bench: Bench, sizes: list[int]) -> list[Figure]:
-    """The standard questions at several sizes, and those that read rows at the middle one."""
-    databases = {size: questions.world(bench.server, size) for size in sizes}
-    asked: dict[tuple[int, str], questions.Asked] = {}
-    for size, database in databases.items():
-        with api(database) as url:
-            for name, question in questions.STANDARD.items():
-                questions.ask(url, question, 3)
-                asked[size, name] = questions.ask(url, question, 100)
-    few, most = min(sizes), max(sizes)
-    figures = []
-    for name in questions.STANDARD:
-        at = ", ".join(f"{size:,}: {asked[size, name].p50:.1f}" for size in sizes)
-        figures += [
-            Figure(f"{name}, p95 in ms at {most:,}", asked[most, name].p95, 15, False, f"medians {at}"),
-            Figure(f"{name}, {most:,} against {few:,}", asked[most, name].p50 / asked[few, name].p50, 1.3, False, ""),
-        ]
-    middle = sorted(sizes)[min(1, len(sizes) - 1)]
-    bare = questions.duck(databases[middle], bench.folder)
-    ours = asked[middle, "funnel"].p50
-    figures.append(
-        Figure(
-            f"funnel, DuckDB's time at {middle:,} times ours", bare / ours, 1, True, f"{bare:.1f} ms to {ours:.1f} ms"
-        )
-    )
-    with api(databases[middle]) as url:
-        for name, question in questions.OF_ROWS.items():
-            took = questions.ask(url, question, 3)
-            figures.append(Figure(f"{name}, seconds at {middle:,}", took.p50 / 1e3, 1, False, ""))
-    figures.append(
-        Figure(f"rollup of {middle:,} counted anew, seconds", questions.rebuilt(databases[middle]), 60, False, "")
-    )
-    quiet, stormy, answered = questions.beside_intake(databases[middle], bench.folder, 2 * bench.seconds)
-    noted = f"{stormy.p99:.1f} ms to {quiet.p99:.1f} ms, {answered} questions answered meanwhile"
-    figures.append(Figure("intake p99 under large questions, times alone", stormy.p99 / quiet.p99, 2, False, noted))
-    return figures
-
-
 def every_vendor(bench: Bench) -> list[Figure]:
     """Every vendor's deliveries, against the one that the intake's own figure is measured with."""
     found = vendors.rates(bench.server, bench.folder, max(1, bench.seconds / 4), bench.rounds)
@@ -336,7 +283,7 @@ def main() -> None:
             "worker": lambda: worker_throughput(bench, options.backlog),
             "vendors": lambda: every_vendor(bench),
             "funnel": lambda: funnel(bench, *options.journeys),
-            "stats": lambda: statistics(bench, options.worlds),
+            "stats": lambda: questions.figures(bench.server, bench.folder, options.worlds, seconds=bench.seconds),
             "export": lambda: export(bench, *options.exported),
             "import": lambda: whole_file(bench, options.import_rows),
         }

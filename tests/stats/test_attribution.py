@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.stats.attribution import Won, attribute, in_cents
@@ -89,6 +89,7 @@ async def test_a_repurchase_without_a_touch_is_its_own_start(client: AsyncClient
     assert (await client.get(answer["credits"][0]["leads"] + "&count=true")).json()["total"] == 2
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdefg"), st.floats(0, 1e6), min_size=1))
 def test_cents_add_up(shares: dict[str, float]) -> None:
     total = sum((Decimal(repr(share)) for share in shares.values()), Decimal(0)).quantize(Decimal("0.01"))
@@ -107,6 +108,7 @@ paths = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(paths)
 def test_nothing_is_lost_and_nothing_invented(told: list[tuple[list[str | None], str | None, int]]) -> None:
     won = [

@@ -36,7 +36,26 @@ def test_what_is_no_share_has_no_bounds(successes: int, trials: int) -> None:
 
 
 def test_rates_are_null_where_there_is_nothing_to_divide_by() -> None:
-    assert rate(0, 0) == {"numerator": 0, "denominator": 0, "rate": None, "low": None, "high": None}
-    assert rate(3, 2) == {"numerator": 3, "denominator": 2, "rate": 1.5, "low": None, "high": None}
+    assert rate(0, 0) == {
+        "numerator": 0,
+        "denominator": 0,
+        "rate": None,
+        "low": None,
+        "high": None,
+        "insufficient_data": True,
+    }
+    assert rate(3, 2) == {
+        "numerator": 3,
+        "denominator": 2,
+        "rate": 1.5,
+        "low": None,
+        "high": None,
+        "insufficient_data": True,
+    }
     assert rate(842, 8000)["low"] == pytest.approx(0.098714, abs=5e-7)
     assert rate(842, 8000)["high"] == pytest.approx(0.112165, abs=5e-7)
+
+
+def test_few_are_called_few() -> None:
+    assert rate(1, 29)["insufficient_data"]
+    assert not rate(1, 30)["insufficient_data"]

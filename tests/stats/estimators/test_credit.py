@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.stats.estimators.credit import RULES, collapse, removal_credits, removal_effects
@@ -30,6 +30,7 @@ def test_removal_gives_the_published_effects() -> None:
     assert removal_credits(seen) == pytest.approx({"C1": 0.2, "C2": 0.4, "C3": 0.4})
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 4000), min_size=1, max_size=40))
 def test_every_rule_gives_away_exactly_the_whole(days: list[float]) -> None:
     ages = sorted(days, reverse=True)
@@ -40,6 +41,7 @@ def test_every_rule_gives_away_exactly_the_whole(days: list[float]) -> None:
         assert min(shares) >= 0, name
 
 
+@settings(deadline=None)
 @given(paths)
 def test_removal_credits_are_shares(seen: list[tuple[tuple[str | None, ...], bool]]) -> None:
     shares = removal_credits(collapse(seen))

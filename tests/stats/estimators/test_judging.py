@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -34,6 +34,7 @@ def test_brier_gives_the_published_score() -> None:
     assert brier_score(np.array([]), np.array([])) is None
 
 
+@settings(deadline=None, max_examples=50)
 @given(told)
 def test_scores_agree_with_scikit_learn(sample: list[tuple[bool, int]]) -> None:
     happened = np.array([float(one) for one, _ in sample])
@@ -51,6 +52,7 @@ def test_scores_agree_with_scikit_learn(sample: list[tuple[bool, int]]) -> None:
 shares = st.integers(1, 200).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 
 
+@settings(deadline=None, max_examples=50)
 @given(shares, shares)
 def test_differences_agree_with_statsmodels(one: tuple[int, int], other: tuple[int, int]) -> None:
     found = share_difference(one, other)
@@ -64,6 +66,7 @@ def test_differences_agree_with_statsmodels(one: tuple[int, int], other: tuple[i
         assert two_shares(one, other) == 1.0
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_correction_agrees_with_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
@@ -72,6 +75,7 @@ def test_correction_agrees_with_statsmodels(p_values: list[float]) -> None:
 samples = st.lists(st.integers(0, 12), min_size=2, max_size=40)
 
 
+@settings(deadline=None, max_examples=50)
 @given(samples, samples)
 def test_samples_are_compared_as_scipy_does(one: list[int], other: list[int]) -> None:
     if len({*one, *other}) == 1:

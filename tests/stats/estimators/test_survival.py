@@ -101,6 +101,7 @@ def test_aalen_johansen_agrees_with_scikit_survival(sample: list[tuple[int, int]
         assert ours.high[inside] == pytest.approx(bounds[cause][1][inside], abs=1e-7)
 
 
+@settings(deadline=None)
 @given(samples)
 def test_everybody_is_somewhere(sample: list[tuple[int, int]]) -> None:
     durations, causes = told(sample)
