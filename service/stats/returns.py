@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -74,7 +74,7 @@ class Yield:
     customers: int = 0
     without_amount: int = 0
     seconds: int = 0
-    days: Counter[int] = field(default_factory=Counter)
+    days: dict[int, int] = field(default_factory=dict)
     money: defaultdict[str, Money] = field(default_factory=lambda: defaultdict(Money))
 
     def add_win(self, count: WinCount) -> None:
@@ -82,7 +82,7 @@ class Yield:
         self.wins += count.wins
         self.customers += 0 if count.entry_stage == REPURCHASED else count.wins
         self.seconds += count.seconds
-        self.days[count.days] += count.wins
+        self.days[count.days] = self.days.get(count.days, 0) + count.wins
         if count.currency is None:
             self.without_amount += count.wins
         else:
@@ -94,7 +94,8 @@ class Yield:
         """Add what another group brought."""
         for name in ("leads", "opportunities", "wins", "customers", "without_amount", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.days.update(other.days)
+        for days, wins in other.days.items():
+            self.days[days] = self.days.get(days, 0) + wins
         for currency, money in other.money.items():
             mine = self.money[currency]
             for name in ("revenue", "squares", "spend", "budget", "paid_wins"):
