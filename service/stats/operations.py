@@ -45,7 +45,10 @@ async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: dateti
         groups, totals = cohort_groups(question, cells), cohort_groups(ungrouped(question), all_cells)
         if horizon is not None:
             await _mature(connection, question, groups, horizon, now=now)
-            await _mature(connection, ungrouped(question), totals, horizon, now=now)
+            if question.group_by:
+                await _mature(connection, ungrouped(question), totals, horizon, now=now)
+            else:
+                totals = groups
     else:
         moves, all_moves = await with_totals(
             question, lambda asked: move_counts(connection, asked, bounds, since=BEGINNING)
