@@ -99,7 +99,11 @@ def _join(first: str | None, last: str | None) -> str | None:
 
 def _without(full: str, part: str, *, at_start: bool) -> str | None:
     rest = full.removeprefix(part) if at_start else full.removesuffix(part)
-    return (rest.strip(" ,") or None) if rest != full else None
+    # Between words there is a space or a comma, but for Chinese, Japanese and Korean names: Ann is no part of Annika.
+    edge = rest[:1] if at_start else rest[-1:]
+    if rest == full or not (edge in {" ", ","} or _is_cjk(full)):
+        return None
+    return rest.strip(" ,") or None
 
 
 def _split(full: str) -> tuple[str | None, str | None]:

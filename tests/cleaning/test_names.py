@@ -124,3 +124,10 @@ def test_given_parts_are_kept(
     name = clean_name(full, first, last)
     assert (name.first, name.last) == expected
     assert name.full == full
+
+
+def test_a_part_of_a_word_is_no_part_of_a_name() -> None:
+    assert clean_name("Annika Berg", "Ann", None).last is None
+    assert clean_name("Ann Berg", "Ann", None).last == "Berg"
+    once = clean_name("0🌀", None, None)
+    assert clean_name(once.full, once.first, once.last) == once
