@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final, NamedTuple
 
-from service.stats.estimators.credit import MODELS, RULES, Model, Path, removal_effects
+from service.stats.estimators.credit import MODELS, RULES, Model, Path, removal_credits
 from service.stats.returns import amount_out
 
 _CENT: Final = Decimal("0.01")
@@ -71,10 +71,8 @@ def _remove(
         revenue[currency] += amount  # type: ignore[assignment]  # a counter of money
     for path, count in not_won.items():
         paths[path][1] += count
-    _, effects = removal_effects({path: (yes, no) for path, (yes, no) in paths.items()})
-    whole, total = sum(effects.values()), sum(wins for wins, _ in alike.values())
-    for name, effect in effects.items():
-        share = effect / whole if whole > 0 else 0.0
+    total = sum(wins for wins, _ in alike.values())
+    for name, share in removal_credits({path: (yes, no) for path, (yes, no) in paths.items()}).items():
         given.wins[name] = share * total
         for currency, amount in revenue.items():
             if currency is not None:

@@ -19,7 +19,8 @@ from service.stats.calendars import day_start
 from service.stats.definitions import BEGINNING, WON
 from service.stats.funnel import CellCount, MoveCount
 from service.stats.kpis import Side, card
-from service.stats.question import Addresses, Key, Question, definition
+from service.stats.question import Key, Question, definition
+from service.stats.returning import addresses_of
 from service.stats.returns import Spent, WinCount, Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
 from service.stats.store.counts import cohort_counts, move_counts
@@ -96,7 +97,7 @@ async def _sides(connection: AsyncConnection, spans: Sequence[Question]) -> list
     spending = await spent_between(connection, both.low, both.high) if has_costs(question) else []
     zone = parse_zone(question.tz)
     return [
-        _side(span, cells, moved, wins, ever, bucket, add_spending_of=(spending, zone))
+        _side(span, cells, moved, wins, ever, bucket, spending=spending, zone=zone)
         for bucket, span in enumerate(spans, 1)
     ]
 
@@ -109,7 +110,8 @@ def _side(
     ever: Iterable[WinCount],
     bucket: int,
     *,
-    add_spending_of: tuple[list[Spent], ZoneInfo],
+    spending: Iterable[Spent],
+    zone: ZoneInfo,
 ) -> dict[Key, Side]:
     found: defaultdict[Key, Yield] = defaultdict(Yield)
     so_far: defaultdict[Key, Yield] = defaultdict(Yield)
@@ -129,9 +131,9 @@ def _side(
     for win in ever:
         if win.bucket <= bucket + 1:
             so_far[win.key].add_win(win)
-    add_spending(found, span, *add_spending_of)
+    add_spending(found, span, spending, zone)
     return {
-        key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield(), _addresses(span, key))
+        key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield(), addresses_of(span, key))
         for key in {*found, *won, *lost, *so_far}
     }
 
@@ -142,16 +144,9 @@ def _together(sides: Collection[Side], asked: Question) -> Side:
         sum(side.won for side in sides),
         sum(side.lost for side in sides),
         added(side.so_far for side in sides),
-        _addresses(asked, ()),
+        addresses_of(asked, ()),
     )
 
 
 def _nothing(question: Question, key: Key) -> Side:
-    return Side(Yield(), 0, 0, Yield(), _addresses(question, key))
-
-
-def _addresses(question: Question, key: Key) -> dict[str, Addresses]:
-    return {
-        kind: Addresses.of(question, key, behind=kind).between(question.start, question.end)
-        for kind in ("funnel", "period")
-    }
+    return Side(Yield(), 0, 0, Yield(), addresses_of(question, key))

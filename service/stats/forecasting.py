@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ async def forecast(connection: AsyncConnection, query: ForecastQuery, *, now: da
     lives, origin = await read_lives(connection, question)
     moves: Counter[tuple[str, str]] = Counter()
     bounds = (question.low, question.high)
-    for count in await move_counts(connection, question_of(query, mode="period", now=now), bounds, since=bounds[0]):
+    for count in await move_counts(connection, replace(question, mode="period"), bounds, since=bounds[0]):
         if count.from_stage is not None:
             moves[count.from_stage, count.to_stage] += count.moved_out
     today = (now - origin).total_seconds() / 86_400

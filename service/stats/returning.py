@@ -34,8 +34,8 @@ async def channels(connection: AsyncConnection, query: ChannelsQuery, *, now: da
     described = definition(question, channels_text(question))
     return {
         "definition": described,
-        "groups": [channel_group(question, key, yields[key], _addresses(question, key)) for key in in_order(yields)],
-        "totals": channel_group(ungrouped(question), (), whole[()], _addresses(ungrouped(question), ())),
+        "groups": [channel_group(question, key, yields[key], addresses_of(question, key)) for key in in_order(yields)],
+        "totals": channel_group(ungrouped(question), (), whole[()], addresses_of(ungrouped(question), ())),
     }
 
 
@@ -46,7 +46,8 @@ async def _whole(connection: AsyncConnection, question: Question, yields: Mappin
     return {(): added(yields.values())}
 
 
-def _addresses(question: Question, key: Key) -> dict[str, Addresses]:
+def addresses_of(question: Question, key: Key) -> dict[str, Addresses]:
+    """Return the addresses of a group: of what started in the interval, and of what happened in it."""
     return {
         kind: Addresses.of(question, key, behind=kind).between(question.start, question.end)
         for kind in ("funnel", "period")

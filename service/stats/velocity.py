@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from service.stats.estimators.survival import CENSORED, Curve, Floats, aalen_johansen, kaplan_meier
 from service.stats.funnel import RUNGS, STAGES, rate
 from service.stats.question import Addresses, Key, Question
+from service.stats.returns import amount_out
 from service.stats.wilson import ENOUGH
 
 OPEN: Final = CENSORED
@@ -118,17 +119,12 @@ def pipeline(one: Pipeline) -> dict[str, Any]:
         "currency": one.currency,
         "open_opportunities": one.open,
         "win_rate": won,
-        "mean_amount": money(amount),
+        "mean_amount": amount_out(amount),
         "mean_days_to_win": days,
-        "per_day": money(one.open * Decimal(won["rate"]) * amount / Decimal(days))
+        "per_day": amount_out(one.open * Decimal(won["rate"]) * amount / Decimal(days))
         if known and amount and days
         else None,
     }
-
-
-def money(amount: Decimal | None) -> str | None:
-    """Return an amount as a decimal string with two places, or None."""
-    return None if amount is None else f"{amount:.2f}"
 
 
 def velocity_group(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.stats.definitions import CHURNED, OPEN, REACHED
 from service.stats.funnel import RUNGS, add_up
-from service.stats.store import recount
+from service.stats.store import folding, recount
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ async def verify(connection: AsyncConnection) -> list[Discrepancy]:
 
     Give it a connection of `snapshot`: several statements look at the same instant. It only reads.
     """
-    await recount.give_memory(connection)
+    await folding.give_memory(connection)
     found = [_journey(row) for row in await recount.wrong_journeys(connection)]
     found += [_counter("cohorts", row) for row in await recount.wrong_cohorts(connection)]
     found += [_counter("flows", row) for row in await recount.wrong_flows(connection)]

@@ -29,7 +29,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     union_all,
     values,
 )
@@ -50,11 +49,6 @@ _FLOW: Final = ("channel", "campaign", "from_stage", "to_stage")
 _grains = values(column("grain", SmallInteger), column("unit", Text), column("whole", Boolean), name="grains").data(
     list(KEPT_GRAINS)
 )
-
-
-async def give_memory(connection: AsyncConnection) -> None:
-    """Let this transaction sort in memory what a request never would."""
-    await connection.execute(text("SET LOCAL work_mem = '128MB'"))
 
 
 async def wrong_journeys(connection: AsyncConnection) -> list[dict[str, Any]]:
