@@ -17,6 +17,7 @@ import service.leads.duplicates.tables
 import service.leads.merging.tables
 import service.leads.privacy.tables
 import service.leads.tables
+import service.nurture.tables
 import service.outbound.tables
 import service.stats.segments.tables
 import service.stats.spending.tables

@@ -46,6 +46,10 @@ from service.leads.privacy import routes as privacy
 from service.leads.privacy import suppression_routes as suppressions
 from service.leads.reaching.checking import MailboxCheck
 from service.lifecycle.errors import LifecycleError
+from service.nurture.engine import Nurture
+from service.nurture.reactions import REACTIONS
+from service.nurture.routing import ROUTERS as NURTURE
+from service.nurture.timelines import TIMELINES
 from service.outbound import routes as outbound
 from service.settings import Settings
 from service.stats import routes as stats
@@ -91,6 +95,7 @@ _ROUTERS: Final = (
     spending.router,
     imports.uploads,
     imports.router,
+    *NURTURE,
     health.router,
 )
 
@@ -122,6 +127,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.erasers = (erase_deliveries,)
     app.state.exporters = (export_deliveries,)
+    app.state.timelines = TIMELINES
     reception = app.state.reception = Reception(app.state.engine, settings)
     app.state.gauges = (Gauges(app.state.engine).refresh,)
     app.add_middleware(BodyLimit, settings=settings)
@@ -184,6 +190,7 @@ def tasks(
         Task("fetch_leads", lambda: fetch_leads(engine), every=1.0, lanes=2),
         Task("find_duplicates", find_duplicates, every=0.5),
         Task("merge_duplicates", lambda: settle_next(engine), every=0.5),
+        Task("nurture", Nurture(engine, REACTIONS).run, every=0.5),
         Task("import_files", importing.run, every=0.5),
         *([Task("check_mailboxes", MailboxCheck(engine).run, every=5.0)] if mx_check else []),
         Task("fold_statistics", fold_statistics, every=1.0),

@@ -194,7 +194,20 @@ class AllowedEvent(BaseModel):
 class TimelineItem(BaseModel):
     """One thing that happened; ``data`` has the fields of its kind."""
 
-    kind: Literal["transition", "touchpoint", "activity", "consent", "change", "correction", "merge", "set_aside"]
+    kind: Literal[
+        "transition",
+        "touchpoint",
+        "activity",
+        "consent",
+        "change",
+        "correction",
+        "merge",
+        "set_aside",
+        "points",
+        "policy",
+        "assignment",
+        "deadline",
+    ]
     occurred_at: datetime
     recorded_at: datetime
     data: dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -26,6 +26,10 @@ Item = TypeVar("Item")
 
 System = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 ExternalIdPath = Annotated[str, StringConstraints(strip_whitespace=True), Path(min_length=1, max_length=255)]
+
+
+Teller = Callable[[AsyncConnection, UUID], Awaitable[list[dict[str, Any]]]]
+"""Tells items of a lead's timeline: ``kind, occurred_at, recorded_at, data``."""
 
 
 class Listing(BaseModel, Generic[Item]):
@@ -94,8 +98,11 @@ async def read_allowed(connection: AsyncConnection, lead_id: UUID) -> dict[str, 
     return {"data": allowed(life_of(row, journeys[-1])), "next_cursor": None}
 
 
-async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
-    """Return transitions (superseded ones too), touchpoints, activities, corrections and changed fields, oldest first."""
+async def read_timeline(connection: AsyncConnection, lead_id: UUID, *, also: Sequence[Teller] = ()) -> dict[str, Any]:
+    """Return transitions (superseded ones too), touchpoints, activities, corrections and changed fields, oldest first.
+
+    ``also`` are those who know more of a lead: what other rooms did to it, and why.
+    """
     await find_lead(connection, lead_id)
     items = [
         *(
@@ -109,6 +116,7 @@ async def read_timeline(connection: AsyncConnection, lead_id: UUID) -> dict[str,
         *(_merge(row) for row in await read_merges(connection, lead_id)),
         *(_item("set_aside", row, set_aside_out(row, lead_id)) for row in await read_set_aside(connection, lead_id)),
         *(_item("change", row, {"changed": row["changed"]}) for row in await read_changes(connection, lead_id)),
+        *[item for tell in also for item in await tell(connection, lead_id)],
     ]
     items.sort(key=lambda item: (item["occurred_at"], item["recorded_at"], item["data"].get("sequence", 0)))
     return {"data": items, "next_cursor": None}

@@ -111,9 +111,9 @@ async def list_identities(lead_id: UUID, connection: ReadConnection) -> Response
     summary="Read all that happened to a lead",
     response_model=reading.Listing[TimelineItem],
 )
-async def read_timeline(lead_id: UUID, connection: ReadConnection) -> Response:
-    """Transitions, touchpoints, changes and corrections in one list, oldest first."""
-    return json_answer(await reading.read_timeline(connection, lead_id))
+async def read_timeline(lead_id: UUID, connection: ReadConnection, request: Request) -> Response:
+    """Transitions, touchpoints, changes, corrections, and what the service did of its own accord, in one list, oldest first."""
+    return json_answer(await reading.read_timeline(connection, lead_id, also=request.app.state.timelines))
 
 
 @router.get(

@@ -25,7 +25,8 @@ _KEEP: Final = text(
 )
 # What changed is only looked at where it decides: most updates tell of another contact, and of nothing else.
 _CHANGES: Final = text(
-    """SELECT position, sequence, id, lead_id, type, CASE WHEN type IN ('lead.merged', 'lead.unmerged') THEN data - 'lead' END AS data
+    """SELECT position, sequence, id, lead_id, type, occurred_at, recorded_at,
+        CASE WHEN :details OR type IN ('lead.merged', 'lead.unmerged') THEN data - 'lead' END AS data
     FROM outbox
     WHERE (position, sequence, id) > (:position, :sequence, CAST(:event_id AS uuid)) AND position < :horizon
     AND (type = ANY(CAST(:types AS text[]))
@@ -51,9 +52,18 @@ async def keep_cursor(connection: AsyncConnection, name: str, place: Place, *, n
 
 
 async def changes_after(
-    connection: AsyncConnection, place: Place, *, types: Collection[str], fields: Collection[str], limit: int
+    connection: AsyncConnection,
+    place: Place,
+    *,
+    types: Collection[str],
+    fields: Collection[str],
+    limit: int,
+    details: bool = False,
 ) -> tuple[list[dict[str, Any]], Place]:
-    """Return the next events of these types, and of updates that changed one of these fields; and the place to go on from."""
+    """Return the next events of these types, and of updates that changed one of these fields; and the place to go on from.
+
+    ``data`` is what they tell besides the lead; without ``details`` only merges have any.
+    """
     # Read before the events: whatever is below it now is visible to the second statement.
     horizon = await read_horizon(connection)
     position, sequence, event_id = place
@@ -67,8 +77,14 @@ async def changes_after(
         types=list(types),
         fields=list(fields),
         limit=limit,
+        details=details,
     )
     last: tuple[int, int, UUID] = (
         (rows[-1]["position"], rows[-1]["sequence"], rows[-1]["id"]) if len(rows) == limit else (horizon, 0, NIL)
     )
     return rows, max(place, last)
+
+
+async def end_of_feed(connection: AsyncConnection) -> Place:
+    """Return the place behind every event that can be seen by now, for a follower whom none of them concerns."""
+    return (await read_horizon(connection), 0, NIL)

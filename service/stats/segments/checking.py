@@ -31,7 +31,7 @@ def stored_filters(given: Mapping[str, Any], types: Types) -> dict[str, list[str
     kept: dict[str, list[str | None]] = {}
     for name, value in given.items():
         values = value if isinstance(value, list) else [value]
-        kept[name] = list(dict.fromkeys(None if one is None else _text(one) for one in values))
+        kept[name] = list(dict.fromkeys(None if one is None else as_text(one) for one in values))
     for chosen in segment_of("", kept).filters:
         _check(chosen, types)
     return kept
@@ -63,7 +63,7 @@ def _place(name: str) -> str:
     return "/filters/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Return a value as statistics show it: true, false, and numbers without needless zeros."""
     if isinstance(value, bool):
         return str(value).lower()
