@@ -1,4 +1,4 @@
-"""One invented lead at three moments, and a channel that has fallen silent: what the examples of events are made of."""
+"""One invented lead at several moments of its life: what the examples of events are made of."""
 
 from __future__ import annotations
 
@@ -123,17 +123,38 @@ TRANSITION_CLEANED: Final[dict[str, Any]] = TRANSITION_ACQUIRED | {
     "recorded_at": "2026-11-19T09:36:44.576120Z",
 }
 
-CHANNEL_SILENT: Final[dict[str, Any]] = {
-    "id": "019a9c72-9f10-7e41-b7a5-3c8d9e0f1a2b",
-    "type": "channel.silent",
-    "timestamp": "2026-11-20T15:10:00.000000Z",
-    "recorded_at": "2026-11-20T15:10:00.000000Z",
-    "lead_id": None,
-    "sequence": 0,
-    "data": {
-        "channel": {"key": "web", "vendor": "standard-webhooks", "name": "The contact form"},
-        "silent_since": "2026-11-20T11:42:07.115000Z",
-        "longest_gap_seconds": 57600.0,
-        "refused": {"bad_signature": 14},
-    },
+LEAD_SCORED: Final[dict[str, Any]] = LEAD_MOVED | {
+    "score": 45,
+    "version": 4,
+    "updated_at": "2026-11-19T09:38:31.402178Z",
+}
+
+LEAD_ASSIGNED: Final[dict[str, Any]] = LEAD_SCORED | {
+    "owner": "maria.lopez",
+    "version": 5,
+    "updated_at": "2026-11-19T09:38:31.402178Z",
+}
+
+LEAD_FLAGGED: Final[dict[str, Any]] = LEAD_ASSIGNED | {"version": 6}
+
+LEAD_LATE: Final[dict[str, Any]] = LEAD_FLAGGED | {"version": 7, "updated_at": "2026-11-19T10:08:31.871004Z"}
+
+ASSIGNMENT: Final[dict[str, Any]] = {
+    "id": "019a9c66-2a9b-7b17-8c2d-4d5e6f708192",
+    "owner": "maria.lopez",
+    "team": "dach",
+    "rule": "germany-logistics",
+    "version": 4,
+    "why": {"country": "DE", "industry": "logistics", "method": "round_robin"},
+    "status": "assigned",
+}
+
+DEADLINE: Final[dict[str, Any]] = {
+    "id": "019a9c66-2a9d-7d28-8e3f-6f7081920324",
+    "kind": "first_response",
+    "stage": "cleaned",
+    "rule": "hot-leads-in-half-an-hour",
+    "version": 1,
+    "started_at": "2026-11-19T09:38:31.402178Z",
+    "due_at": "2026-11-19T10:08:31.402178Z",
 }

@@ -1,0 +1,114 @@
+"""Events of what the service does of its own accord: it scores, assigns, minds the time, and follows policies."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.outbound.catalogue.examples import (
+    ASSIGNMENT,
+    DEADLINE,
+    LEAD_ASSIGNED,
+    LEAD_FLAGGED,
+    LEAD_LATE,
+    LEAD_SCORED,
+)
+from service.outbound.catalogue.shapes import (
+    ID,
+    INSTANT,
+    INTEGER,
+    TEXT,
+    EventType,
+    Schema,
+    lead_event,
+    object_,
+    or_null,
+)
+
+_VERSION: Final[Schema] = {**INTEGER, "description": "Which version of the rules it happened under"}
+_WHY: Final[Schema] = {
+    "type": "object",
+    "description": "What the rule looked at and what it found: a map of names to values",
+}
+
+_ENTRY: Final = object_(
+    {
+        "rule": {**TEXT, "description": "Key of the scoring rule"},
+        "points": {"type": "number", "description": "What the rule gives now"},
+        "previous_points": {"type": "number", "description": "What it gave before"},
+        "version": _VERSION,
+        "activity_id": {**or_null(ID), "description": "The activity it counts, of rules that count activities"},
+    },
+    optional=("previous_points", "version", "activity_id"),
+)
+
+_ASSIGNMENT: Final = object_(
+    {
+        "id": ID,
+        "owner": {**or_null(TEXT), "description": "Who has the lead now; null: nobody"},
+        "team": or_null(TEXT),
+        "rule": {**or_null(TEXT), "description": "Key of the rule that chose the owner; null: a person did"},
+        "version": or_null(_VERSION),
+        "why": _WHY,
+        "status": {**TEXT, "description": "Whether the owner was only offered the lead, has accepted it, or lost it"},
+    }
+)
+
+_DEADLINE: Final = object_(
+    {
+        "id": ID,
+        "kind": {**TEXT, "description": "What was to be done in time: a first response, or to move on from a stage"},
+        "stage": {**or_null(TEXT), "description": "The stage the time was allowed for"},
+        "rule": {**TEXT, "description": "Key of the rule that allowed the time"},
+        "version": _VERSION,
+        "started_at": INSTANT,
+        "due_at": INSTANT,
+    }
+)
+
+NURTURE_TYPES: Final[tuple[EventType, ...]] = (
+    lead_event(
+        "lead.score_changed",
+        "A lead's score changed; `why` are the entries of its ledger that changed.",
+        {"score": INTEGER, "previous_score": INTEGER, "why": {"type": "array", "items": _ENTRY}},
+        lead=LEAD_SCORED,
+        event_id="019a9c66-1f0b-7a3d-8c52-9e7d6c5b4a31",
+        score=45,
+        previous_score=20,
+        why=[
+            {
+                "rule": "attended-webinar",
+                "points": 25,
+                "previous_points": 0,
+                "version": 3,
+                "activity_id": "019a9c66-1ef0-7b21-9d44-0a1b2c3d4e5f",
+            }
+        ],
+    ),
+    lead_event(
+        "lead.assigned",
+        "A lead was given to somebody, or taken back from them; `assignment.status` says which.",
+        {"assignment": _ASSIGNMENT, "previous_owner": or_null(TEXT)},
+        lead=LEAD_ASSIGNED,
+        event_id="019a9c66-2a9c-7c08-b3d1-5e6f70819203",
+        assignment=ASSIGNMENT,
+        previous_owner=None,
+    ),
+    lead_event(
+        "lead.overdue",
+        "The time allowed for a lead has run out; told once for each deadline.",
+        {"deadline": _DEADLINE},
+        lead=LEAD_LATE,
+        event_id="019a9c82-5d10-7e4f-a6b7-8c9d0e1f2a3b",
+        at=(DEADLINE["due_at"], LEAD_LATE["updated_at"]),
+        deadline=DEADLINE,
+    ),
+    lead_event(
+        "policy.fired",
+        "A policy that announces found what it waits for in a lead.",
+        {"policy": object_({"key": TEXT, "version": _VERSION}), "why": _WHY},
+        lead=LEAD_FLAGGED,
+        event_id="019a9c66-3b7d-7d19-94a2-6f7081920314",
+        policy={"key": "tell-sales-of-hot-leads", "version": 2},
+        why={"score": 45, "stage": "cleaned"},
+    ),
+)
