@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class SettingsError(Exception):
@@ -17,6 +19,24 @@ def _is_postgresql(url: str | None) -> str | None:
     if url is not None and not url.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
         raise ValueError("must be a postgresql:// address")
     return url
+
+
+_HOST: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _is_host_or_network(entry: str) -> str:
+    try:
+        ip_network(entry, strict=False)
+    except ValueError:
+        if _HOST.fullmatch(entry) is None or entry.replace(".", "").isdigit() or "/" in entry:
+            raise ValueError(
+                f"{entry} is neither a host name nor an address nor a network such as 10.1.0.0/16"
+            ) from None
+    return entry
 
 
 class Settings(BaseSettings):
@@ -70,6 +90,15 @@ class Settings(BaseSettings):
         bool,
         Field(description="Ask the DNS, in the worker, whether the domains of leads' mailboxes take mail"),
     ] = False
+    outbound_allow: Annotated[
+        tuple[Annotated[str, AfterValidator(_is_host_or_network)], ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(
+            description="Host names, addresses and networks (CIDR), separated by commas, that webhooks may reach though they are not "
+            "public, and over plain http"
+        ),
+    ] = ()
     retention_days: Annotated[
         int,
         Field(ge=1, le=36_500, description="Days that raw deliveries are kept as they came, unless their channel says"),

@@ -1,0 +1,62 @@
+"""What is sent, and what came of it."""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+KEPT_BYTES: Final = 2048
+
+Trouble = Literal[
+    "address_refused",  # nothing may be sent there
+    "request_invalid",  # a header cannot be written as it is
+    "dns_failed",  # nobody knows the name
+    "connect_failed",  # nobody listens, or the way there is blocked
+    "tls_failed",  # the certificate is not the host's, or not to be trusted, or they do not speak TLS
+    "timeout",  # not all of it was over in time
+    "disconnected",  # hung up before it answered
+    "protocol_error",  # what it answered is not HTTP, or too long
+    "redirect",  # it points elsewhere; nobody goes there
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A POST that is ready to be sent."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of it: a status, or what went wrong. ``body`` has the first 2,048 bytes; ``retry_after`` is in seconds."""
+
+    status: int | None
+    error: Trouble | None
+    latency_ms: int
+    body: bytes = b""
+    retry_after: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Return whether it was taken: 2xx, and all of it in time."""
+        return self.error is None and self.status is not None and 200 <= self.status <= 299
+
+
+def retry_after(given: str | None, now: datetime) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, written as seconds or as a date; None for what is neither."""
+    if given is None:
+        return None
+    text = given.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)

@@ -1,0 +1,205 @@
+"""Sending one webhook: bounded in time and size, over connections that are kept for a while, to nobody that the guard refuses.
+
+Each gate of the guard has connections of its own, so that a connection which was opened for one target is never used for another that
+would not have been let through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final
+
+import aiohttp
+
+from service.core import clock
+from service.outbound.sending.answers import KEPT_BYTES, Answer, Outgoing, Trouble, retry_after
+from service.outbound.sending.guard import Gate, Guard
+from service.outbound.sending.resolving import GuardedResolver, Resolve, ask_the_dns, ask_the_system
+from service.outbound.sending.targets import AddressRefused, Target
+
+TIMEOUT_SECONDS: Final = 15.0
+
+# Below the five seconds after which the servers of Node and Python hang up.
+_KEPT_SECONDS: Final = 4.0
+_KEPT_ORIGINS: Final = 256
+_CONNECTIONS: Final = 2000
+_HEADERS: Final = {"user-agent": "lead-lifecycle/1", "accept": "*/*", "accept-encoding": "identity"}
+_LAST_TRY: Final = 3
+
+
+@dataclass(slots=True)
+class _Try:
+    """What is known of the request in hand: whether a connection was opened for it, and the status once there is one."""
+
+    opened: bool = False
+    status: int | None = None
+
+
+_try: ContextVar[_Try] = ContextVar("try")
+
+
+class Sender:
+    """Sends webhooks. ``allow`` holds the host names, addresses and networks that are reached though they are not public.
+
+    Use one per process, and `close` it. ``resolve`` and ``tls`` are for those who have name servers or certificates of their own.
+    """
+
+    def __init__(
+        self,
+        allow: Sequence[str] = (),
+        timeout: float = TIMEOUT_SECONDS,
+        *,
+        resolve: Resolve | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._guard = Guard(allow)
+        self._timeout = timeout
+        self._resolve = resolve
+        self._tls = tls
+        self._sessions: dict[Gate, aiohttp.ClientSession] = {}
+        self._kept: OrderedDict[str, float] = OrderedDict()
+
+    def check(self, url: str) -> None:
+        """Raise `AddressRefused` for an address that nothing will ever be sent to; asks nobody for the addresses of a name."""
+        self._guard.gate_for(url)
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        """Send it and return what came of it; raises nothing but cancellation."""
+        started = time.perf_counter()
+        try:
+            gate, target = self._guard.gate_for(outgoing.url)
+            if not _is_writable(outgoing.headers):
+                return _failed("request_invalid", started)
+            async with asyncio.timeout(self._timeout):
+                return await self._send(gate, target, outgoing, started)
+        except AddressRefused:
+            return _failed("address_refused", started)
+        except TimeoutError:
+            return Answer(_try.get().status, "timeout", _milliseconds(started))
+        except aiohttp.ClientConnectorDNSError:
+            return _failed("dns_failed", started)
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            return _failed("tls_failed", started)
+        except aiohttp.ClientConnectorError:
+            return _failed("connect_failed", started)
+        except (aiohttp.ClientConnectionError, OSError):
+            return _failed("disconnected", started)
+        except (aiohttp.ClientError, ValueError):
+            return _failed("protocol_error", started)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sessions, self._sessions = list(self._sessions.values()), {}
+        for session in sessions:
+            await session.close()
+
+    async def _send(self, gate: Gate, target: Target, outgoing: Outgoing, started: float) -> Answer:
+        """Send it, and once more when a connection that had been kept turns out to be closed: then nobody has read it."""
+        headers = outgoing.headers if self._keeps(target.origin) else {**outgoing.headers, "connection": "close"}
+        for left in reversed(range(_LAST_TRY)):
+            _try.set(tried := _Try())
+            try:
+                return await self._exchange(gate, target, outgoing.body, headers=headers, started=started)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if tried.opened or not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _exchange(
+        self, gate: Gate, target: Target, body: bytes, *, headers: Mapping[str, str], started: float
+    ) -> Answer:
+        session = self._sessions.get(gate) or self._open(gate)
+        async with session.post(target.url, data=body, headers=headers, allow_redirects=False) as response:
+            _try.get().status = status = response.status
+            beginning = await _beginning(response)
+            wait = retry_after(response.headers.get("retry-after"), clock.now())
+        error: Trouble | None = "redirect" if 300 <= status <= 399 else None
+        return Answer(status, error, _milliseconds(started), beginning, wait)
+
+    def _open(self, gate: Gate) -> aiohttp.ClientSession:
+        guard = self._guard
+
+        def connectable(info: Any) -> socket.socket:
+            """Return a socket for an address that is about to be connected to: the last place where it can be refused."""
+            family, kind, protocol, _, place = info
+            guard.check(gate, ip_address(place[0]))
+            _try.get().opened = True
+            made = socket.socket(family, kind, protocol)
+            made.setblocking(False)
+            return made
+
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        resolve = self._resolve or (ask_the_system if gate == "named" else ask_the_dns())
+        connector = aiohttp.TCPConnector(
+            ssl=self._tls,
+            resolver=GuardedResolver(guard, gate, resolve),
+            socket_factory=connectable,
+            use_dns_cache=False,
+            limit=_CONNECTIONS,
+            keepalive_timeout=_KEPT_SECONDS,
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            headers=_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=2 * KEPT_BYTES,
+        )
+        self._sessions[gate] = session
+        return session
+
+    def _keeps(self, origin: str) -> bool:
+        """Return whether connections to a host may be kept: those of the last hosts sent to, so that thousands of hosts do not pile up."""
+        now = time.monotonic()
+        kept = self._kept
+        if origin not in kept and len(kept) >= _KEPT_ORIGINS:
+            oldest = next(iter(kept))
+            if now - kept[oldest] < 2 * _KEPT_SECONDS:
+                return False
+            del kept[oldest]
+        kept[origin] = now
+        kept.move_to_end(origin)
+        return True
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """Return the first bytes of a body; a connection with more to come is closed."""
+    found = bytearray()
+    try:
+        while len(found) < KEPT_BYTES:
+            piece = await response.content.read(KEPT_BYTES - len(found))
+            if not piece:
+                return bytes(found)
+            found += piece
+    except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
+        # It hung up in the middle of a body; its status has been read.
+        return bytes(found)
+    if not response.content.at_eof():
+        response.close()
+    return bytes(found)
+
+
+def _is_writable(headers: Mapping[str, str]) -> bool:
+    return all(
+        name.isascii() and name.isprintable() and value.isascii() and value.isprintable()
+        for name, value in headers.items()
+    )
+
+
+def _failed(error: Trouble, started: float) -> Answer:
+    return Answer(None, error, _milliseconds(started))
+
+
+def _milliseconds(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)
