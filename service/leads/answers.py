@@ -68,6 +68,7 @@ class LeadOut(BaseModel):
     updated_at: datetime
     acquired_at: datetime
     last_activity_at: datetime | None
+    due_at: Annotated[datetime | None, Field(description="The earliest deadline that is open, past or to come")]
     erased_at: datetime | None
     merged_into: UUID | None
     amount: str | None

@@ -97,5 +97,5 @@ async def blank(book: Book, entry: Entry, why: Mapping[str, Any]) -> None:
     """Take the person out of a lead's row and events, and announce it."""
     await redact_events(book.connection, entry.id, redacted=_REDACTED, company=_OF_THE_COMPANY)
     entry.row |= _OF_THE_PERSON | {COMPANY[name]: value for name, value in _OF_THE_COMPANY.items()}
-    entry.row["erased_at"] = book.now
+    entry.row |= {"erased_at": book.now, "due_at": None}
     book.announce(entry, "lead.erased", why, at=book.now)

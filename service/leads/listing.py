@@ -38,8 +38,16 @@ Sort = Literal[
     "-stage_entered_at",
     "score",
     "-score",
+    "due_at",
+    "-due_at",
 ]
-_KINDS: Final[dict[str, type]] = {"id": UUID, "acquired_at": datetime, "stage_entered_at": datetime, "score": int}
+_KINDS: Final[dict[str, type]] = {
+    "id": UUID,
+    "acquired_at": datetime,
+    "stage_entered_at": datetime,
+    "score": int,
+    "due_at": datetime,
+}
 _PAGING: Final = frozenset({"limit", "cursor", "count"})
 _FIGURE: Final = "With `behind`: as in the statistics"
 _OF_A_FIGURE: Final = frozenset(
@@ -73,6 +81,10 @@ class LeadFilters(AttributesQuery, BaseModel):
     acquired_from: Instant | None = None
     acquired_to: Annotated[Instant, Field(description="Itself not included")] | None = None
     stage_since_before: Annotated[Instant, Field(description="In their stage since before this instant")] | None = None
+    due_before: Annotated[Instant, Field(description="With an open deadline before this instant")] | None = None
+    overdue: (
+        Annotated[bool, Field(description="With an open deadline that has passed; `false`: without one")] | None
+    ) = None
     q: (
         Annotated[
             str,
@@ -108,7 +120,7 @@ class LeadQuery(LeadFilters, BaseModel):
     as_of: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None
     entry_stage: Annotated[Values, Field(description=_FIGURE)] = []
     score_band: Annotated[Values, Field(description=_FIGURE)] = []
-    sort: Sort = "-created_at"
+    sort: Annotated[Sort, Field(description="`due_at` leaves out leads that have no open deadline")] = "-created_at"
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=2000)] | None = None
     count: Annotated[bool, Field(description="Also answer how many there are in all")] = False
@@ -129,7 +141,7 @@ async def list_page(connection: AsyncConnection, request: Request, query: LeadQu
         return await _page_behind(connection, request, query, now=now)
     if of_a_figure := sorted(query.model_fields_set & _OF_A_FIGURE):
         raise Invalid(f"?{of_a_figure[0].rstrip('_')}", "belongs to a list behind a figure: give behind, too")
-    return await _page_of_leads(connection, request, query)
+    return await _page_of_leads(connection, request, query, now=now)
 
 
 def answer(request: Request, query: LeadQuery, page: Listed) -> Response:
@@ -150,9 +162,11 @@ def _counted(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"counted_at": row["figure_at"], "counted_number": row["figure_n"]} if "figure_n" in row else {}
 
 
-async def _page_of_leads(connection: AsyncConnection, request: Request, query: LeadQuery) -> Listed:
-    filters = await filters_of(connection, query)
+async def _page_of_leads(connection: AsyncConnection, request: Request, query: LeadQuery, *, now: datetime) -> Listed:
+    filters = await filters_of(connection, query, now=now)
     order = search_store.Order(query.sort.removeprefix("-"), descending=query.sort.startswith("-"))
+    if order.by == "due_at":
+        filters["has_due"] = True
     names = ["id"] if order.by == "created_at" else [order.by, "id"]
     after = PageQuery(query.limit, query.cursor).after(_filters(request), *(_KINDS[name] for name in names))
     rows = await search_store.read_page(connection, filters, order=order, after=after, limit=query.limit + 1)
@@ -160,7 +174,7 @@ async def _page_of_leads(connection: AsyncConnection, request: Request, query: L
     return Listed(rows, lambda row: [row[name] for name in names], total)
 
 
-async def filters_of(connection: AsyncConnection, query: LeadFilters) -> dict[str, Any]:
+async def filters_of(connection: AsyncConnection, query: LeadFilters, *, now: datetime) -> dict[str, Any]:
     """Return the filters of a query as `search_store.conditions` takes them; raises `Invalid`."""
     strangers = [name for name in query.missing if name not in search_store.EQUAL and not is_attribute(name)]
     if strangers:
@@ -171,6 +185,8 @@ async def filters_of(connection: AsyncConnection, query: LeadFilters) -> dict[st
         filters["attributes"] = conditions_of(query.attributes, missing, await known(connection))
     if query.segment is not None:
         filters["segment"] = await find_segment(connection, query.segment)
+    if query.overdue is not None:
+        filters["overdue_at" if query.overdue else "in_time_at"] = now
     return filters
 
 

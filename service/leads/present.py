@@ -46,6 +46,7 @@ _REST = (
     "updated_at",
     "acquired_at",
     "last_activity_at",
+    "due_at",
     "erased_at",
     "merged_into",
 )

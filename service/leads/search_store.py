@@ -22,6 +22,7 @@ SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
     "acquired_at": leads.c.acquired_at,
     "stage_entered_at": leads.c.stage_entered_at,
     "score": leads.c.score,
+    "due_at": leads.c.due_at,
 }
 """What a list can be sorted by; each has an index, with the id to make the order total."""
 
@@ -112,6 +113,10 @@ _SPECIAL: Final = {
     "acquired_from": lambda value: leads.c.acquired_at >= value,
     "acquired_to": lambda value: leads.c.acquired_at < value,
     "stage_since_before": lambda value: leads.c.stage_entered_at < value,
+    "has_due": lambda _: leads.c.due_at.is_not(None),
+    "due_before": lambda value: leads.c.due_at < value,
+    "overdue_at": lambda value: leads.c.due_at <= value,
+    "in_time_at": lambda value: or_(leads.c.due_at > value, leads.c.due_at.is_(None)),
     "q": _words,
 }
 

@@ -68,6 +68,8 @@ leads = Table(
     Column("updated_at", Instant, nullable=False),
     Column("acquired_at", Instant, nullable=False),
     Column("last_activity_at", Instant),
+    # The earliest of the deadlines that are open.
+    Column("due_at", Instant),
     Column("erased_at", Instant),
     Column("merged_into", UUID),
     # Why they are not to be contacted, whatever they agreed to: {"person" | "email" | "phone": reason}. NULL is no reason.
@@ -80,6 +82,7 @@ leads = Table(
     Index("ix_leads_acquired_at", "acquired_at", "id"),
     Index("ix_leads_score", "score", "id"),
     Index("ix_leads_owner", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
+    Index("ix_leads_due_at", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
     Index("ix_leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     # What `q` searches: the words of name, e-mail and company, prefixes included; names in Chinese stay one word, as the simple configuration has it.
     Index(

@@ -223,6 +223,7 @@ def _new_row(lead_id: UUID, *, now: datetime) -> dict[str, Any]:
         "score": 0,
         "amount": None,
         "currency": None,
+        "due_at": None,
         "created_at": now,
         "updated_at": now,
         "erased_at": None,

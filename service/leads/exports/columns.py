@@ -66,7 +66,7 @@ _LEAD: Final[Mapping[Cell, str]] = {
     "text": "email phone full_name first_name last_name job_title channel campaign owner referred_by",
     "integer": "journey version score",
     "boolean": "test",
-    "instant": "stage_entered_at created_at updated_at acquired_at last_activity_at erased_at",
+    "instant": "stage_entered_at created_at updated_at acquired_at last_activity_at due_at erased_at",
     "money": "amount",
     "texts": "tags verdict_reasons",
     "json": "utm external_ids attributes consent raw",

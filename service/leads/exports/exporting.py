@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from service.core import clock
 from service.core.errors import Unavailable
 from service.core.http.unit import connect
 from service.leads.attributes.checking import known
@@ -44,7 +45,7 @@ async def export(
     """
     show, count = _SHOWN[order.kind], 0
     async with _place(engine), _snapshot(engine) as connection:
-        filters = await filters_of(connection, order.leads)
+        filters = await filters_of(connection, order.leads, now=clock.now())
         systems = await store.read_systems(connection) if order.kind == "leads" else []
         writer = writer_of(order.format, columns_of(order.kind, await known(connection), systems))
         beginning = writer.begin()

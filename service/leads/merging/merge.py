@@ -171,7 +171,7 @@ class _Merge:
         away, towards = self.duplicate.id, self.survivor.id
         moved = await store.move_children(connection, away=away, towards=towards)
         identities = await store.move_identities(connection, away=away, towards=towards)
-        self.duplicate.row["merged_into"] = towards
+        self.duplicate.row |= {"merged_into": towards, "due_at": None}
         return moved, [identity._asdict() for identity in identities]
 
     def announce(self, changed: list[str]) -> None:

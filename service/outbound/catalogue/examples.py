@@ -47,6 +47,7 @@ LEAD_CREATED: Final[dict[str, Any]] = {
     "updated_at": "2026-11-19T09:30:00.412803Z",
     "acquired_at": "2026-11-19T09:30:00.000000Z",
     "last_activity_at": "2026-11-19T09:30:00.000000Z",
+    "due_at": None,
     "erased_at": None,
     "merged_into": None,
     "can_contact": {"email": True, "phone": True, "purposes": {}},
@@ -137,7 +138,11 @@ LEAD_ASSIGNED: Final[dict[str, Any]] = LEAD_SCORED | {
 
 LEAD_FLAGGED: Final[dict[str, Any]] = LEAD_ASSIGNED | {"version": 6}
 
-LEAD_LATE: Final[dict[str, Any]] = LEAD_FLAGGED | {"version": 7, "updated_at": "2026-11-19T10:08:31.871004Z"}
+LEAD_LATE: Final[dict[str, Any]] = LEAD_FLAGGED | {
+    "version": 7,
+    "updated_at": "2026-11-19T10:08:31.871004Z",
+    "due_at": "2026-11-19T10:08:31.402178Z",
+}
 
 ASSIGNMENT: Final[dict[str, Any]] = {
     "id": "019a9c66-2a9b-7b17-8c2d-4d5e6f708192",

@@ -84,6 +84,7 @@ LEAD: Final = object_(
         "updated_at": INSTANT,
         "acquired_at": INSTANT,
         "last_activity_at": or_null(INSTANT),
+        "due_at": or_null(INSTANT),
         "erased_at": or_null(INSTANT),
         "merged_into": or_null(ID),
         "can_contact": object_({"email": BOOLEAN, "phone": BOOLEAN, "purposes": OBJECT}),
