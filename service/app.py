@@ -51,6 +51,7 @@ from service.nurture.reactions import REACTIONS
 from service.nurture.routing import ROUTERS as NURTURE
 from service.nurture.timelines import TIMELINES
 from service.outbound import routes as outbound
+from service.outbound.tail import Tail
 from service.settings import Settings
 from service.stats import routes as stats
 from service.stats.fold import FULL_BATCH, fold
@@ -107,6 +108,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        await app.state.tail.stop()
         await app.state.reception.stop()
         if engine is None:
             await app.state.engine.dispose()
@@ -125,6 +127,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     )
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
+    app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
     app.state.erasers = (erase_deliveries,)
     app.state.exporters = (export_deliveries,)
     app.state.timelines = TIMELINES

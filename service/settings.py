@@ -86,6 +86,14 @@ class Settings(BaseSettings):
     intake_queue: Annotated[
         int, Field(ge=1, le=1_000_000, description="Deliveries that may wait for their commit before 503 is answered")
     ] = 4096
+    feed_listeners: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Readers of the change feed that may wait or stream at once, per API process; more get 503",
+        ),
+    ] = 2000
     mx_check: Annotated[
         bool,
         Field(description="Ask the DNS, in the worker, whether the domains of leads' mailboxes take mail"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+from collections.abc import Awaitable, Callable
 
 import click
 import uvicorn
@@ -13,9 +14,22 @@ from service.core.children import end_with_supervisor
 from service.settings import Settings, load_settings
 
 
+class _Server(uvicorn.Server):
+    """A uvicorn that lets go of those who wait for news before it waits for every answer to end."""
+
+    def __init__(self, config: uvicorn.Config, before: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._before = before
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, after what is to be done before."""
+        await self._before()
+        await super().shutdown(sockets)
+
+
 def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """Return a uvicorn that logs nothing of its own and finishes what it accepted before it stops."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             loop="uvloop",
@@ -28,7 +42,8 @@ def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             server_header=False,
             backlog=2048,
             timeout_graceful_shutdown=settings.shutdown_seconds,
-        )
+        ),
+        app.state.tail.stop,
     )
 
 

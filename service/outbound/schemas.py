@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.core.http.paging import DEFAULT_PAGE, LONGEST_PAGE
 
-SEQUENCE = "The lead's version after this event: 1, 2, 3 … without gaps; 0 for an event that belongs to no lead"
+LONGEST_CURSOR: Final = 4000
+SEQUENCE: Final = "The lead's version after this event: 1, 2, 3 … without gaps; 0 for an event that belongs to no lead"
 
 
-class EventQuery(BaseModel):
-    """What part of the change feed is asked for."""
+class FeedQuery(BaseModel):
+    """From where on the change feed is asked for, and what of it."""
 
     model_config = ConfigDict(extra="forbid")
 
     after: Annotated[
         str | None,
-        Field(
-            max_length=4000,
-            description="`next_cursor` of the answer before, or the id of an event; absent: from the start",
-        ),
+        Field(max_length=LONGEST_CURSOR, description="`next_cursor` of the answer before, or the id of an event"),
     ] = None
     type: Annotated[list[str], Field(max_length=50, description="Only these types; may be repeated")] = []
     lead_id: Annotated[UUID | None, Field(description="Only the events of this lead")] = None
+
+
+class EventQuery(FeedQuery):
+    """What part of the change feed is asked for; without ``after`` it begins with the first event there is."""
+
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE, description="Most events in the answer")] = DEFAULT_PAGE
+    wait: Annotated[
+        int,
+        Field(
+            ge=0, le=60, description="Seconds that the answer may wait for an event, if there is none after the cursor"
+        ),
+    ] = 0
 
 
 class EventOut(BaseModel):

@@ -176,6 +176,14 @@ async def admit(request: Request, needed: str) -> Caller:
     return caller
 
 
+async def still_may(request: Request, needed: str) -> bool:
+    """Tell whether the key that a long answer began with is good yet; does not count as a request."""
+    try:
+        return (await _ring(request.app).identify(_token(request.scope["headers"]))).may(needed)
+    except Unauthenticated:
+        return False
+
+
 def _ring(app: FastAPI) -> KeyRing:
     ring: KeyRing | None = getattr(app.state, "key_ring", None)
     if ring is None:
