@@ -17,7 +17,10 @@ import service.leads.duplicates.tables
 import service.leads.merging.tables
 import service.leads.privacy.tables
 import service.leads.tables
+import service.nurture.accounts.tables
+import service.nurture.scoring.tables
 import service.nurture.tables
+import service.outbound.endpoints.tables
 import service.outbound.tables
 import service.stats.segments.tables
 import service.stats.spending.tables

@@ -67,6 +67,8 @@ _TAGS: Final = {
     "duplicates": "Who may be the same person, and why.",
     "merges": "Two leads of one person become one, and two again.",
     "lifecycle": "The state machine as data, and the reasons of churn.",
+    "activities": "What leads did, and what was done to reach them.",
+    "scoring": "Points by rules, in a ledger that explains every one of them.",
     "attributes": "What else you want to know of leads, with types.",
     "exports": "Everything in one file: NDJSON, CSV or Parquet.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",

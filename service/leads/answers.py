@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
@@ -159,8 +159,26 @@ class TouchpointOut(BaseModel):
     recorded_at: datetime
 
 
+class Rating(BaseModel):
+    """How content somebody was, on a scale that goes from ``worst`` to ``best``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: Annotated[float, Field(examples=[9], allow_inf_nan=False)]
+    worst: Annotated[float, Field(description="The lower end of the scale", ge=-1e6, le=1e6, examples=[0])]
+    best: Annotated[float, Field(description="The upper end of the scale", ge=-1e6, le=1e6, examples=[10])]
+
+    @model_validator(mode="after")
+    def _is_on_its_scale(self) -> Self:
+        if not self.worst < self.best:
+            raise ValueError("the scale must go from worst to best, upwards")
+        if not self.worst <= self.value <= self.best:
+            raise ValueError(f"{self.value:g} is not on the scale from {self.worst:g} to {self.best:g}")
+        return self
+
+
 class ActivityOut(BaseModel):
-    """Something a lead did."""
+    """Something a lead did, or that we did to reach it."""
 
     id: UUID
     journey: int
@@ -171,6 +189,8 @@ class ActivityOut(BaseModel):
     actor: str
     occurred_at: datetime
     recorded_at: datetime
+    key: Annotated[str | None, Field(description="The id that whoever told of it gave it")]
+    rating: Rating | None
 
 
 class IdentityOut(BaseModel):

@@ -20,7 +20,10 @@ _STATEMENTS: Final = (
     text(
         "UPDATE consents SET source = NULL, wording = NULL, evidence = '{}' WHERE lead_id = ANY(CAST(:ids AS uuid[]))"
     ),
-    text("UPDATE activities SET data = '{}' WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND data <> '{}'"),
+    text(
+        """UPDATE activities SET data = '{}', key = NULL
+        WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND (data <> '{}' OR key IS NOT NULL)"""
+    ),
     text("UPDATE set_aside SET note = NULL WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND note IS NOT NULL"),
     text(
         """UPDATE merges SET before = '{}', why = NULL

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from service.leads.privacy.telling import Words
 class Happening:
     """Something that happened to somebody: an activity (``kind``), or a consent to ``purpose`` that was ``granted`` or taken back.
 
+    Of an activity ``key`` is the teller's own id; a ``rating`` has ``value``, ``worst`` and ``best``.
     Phone numbers in national notation are read as those of ``default_region`` (alpha-2).
     """
 
@@ -37,6 +39,8 @@ class Happening:
     default_region: str | None = None
     purpose: str | None = None
     granted: bool = False
+    key: str | None = None
+    rating: Mapping[str, float] | None = None
 
 
 async def note(book: Book, happenings: Sequence[Happening]) -> list[UUID | None]:
@@ -81,8 +85,8 @@ def _note_one(book: Book, happening: Happening, entry: Entry | None, words: Word
     return entry.id
 
 
-def note_activity(book: Book, entry: Entry, happening: Happening) -> None:
-    """Write down what a lead did; a time that has not come yet is now."""
+def note_activity(book: Book, entry: Entry, happening: Happening) -> dict[str, Any]:
+    """Write down what a lead did, and return it as the API shows it; a time that has not come yet is now."""
     at = _when(happening, book)
     activity = book.add_activity(
         entry,
@@ -92,9 +96,19 @@ def note_activity(book: Book, entry: Entry, happening: Happening) -> None:
             "data": dict(happening.data),
             "delivery_id": happening.delivery_id,
             "occurred_at": at,
+            "key": happening.key,
+            **_columns(happening.rating),
         },
     )
     book.announce(entry, "lead.updated", {"changed": ["activities"], "activity": activity}, at=at)
+    return activity
+
+
+def _columns(rating: Mapping[str, float] | None) -> dict[str, Decimal | None]:
+    return {
+        column: None if rating is None else Decimal(repr(rating[name]))
+        for column, name in (("rating", "value"), ("rating_worst", "worst"), ("rating_best", "best"))
+    }
 
 
 def _note_consent(book: Book, entry: Entry, happening: Happening, words: Words) -> None:

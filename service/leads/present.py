@@ -162,7 +162,13 @@ def touchpoint_out(row: Row) -> dict[str, Any]:
 def activity_out(row: Row) -> dict[str, Any]:
     """Return an activity as the API shows it."""
     names = ("id", "journey", "kind", "channel", "data", "delivery_id", "actor", "occurred_at", "recorded_at")
-    return {name: row[name] for name in names}
+    return {name: row[name] for name in names} | {"key": row.get("key"), "rating": _rating(row)}
+
+
+def _rating(row: Row) -> dict[str, float] | None:
+    if row.get("rating") is None:
+        return None
+    return {"value": float(row["rating"]), "worst": float(row["rating_worst"]), "best": float(row["rating_best"])}
 
 
 def consent_out(row: Row) -> dict[str, Any]:

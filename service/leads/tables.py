@@ -84,6 +84,13 @@ leads = Table(
     Index("ix_leads_owner", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
     Index("ix_leads_due_at", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
     Index("ix_leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+    # The people of an account.
+    Index(
+        "ix_leads_company_domain",
+        "company_domain",
+        "id",
+        postgresql_where=text("company_domain IS NOT NULL AND merged_into IS NULL"),
+    ),
     # What `q` searches: the words of name, e-mail and company, prefixes included; names in Chinese stay one word, as the simple configuration has it.
     Index(
         "ix_leads_words",
@@ -234,8 +241,17 @@ activities = Table(
     Column("recorded_at", Instant, nullable=False),
     Column("merged_from", JSONB),
     Column("began_with", UUID),
+    # The teller's own id of it. Leads that were merged may have two of one: it is looked for while the lead is locked.
+    Column("key", Text),
+    # How content the lead was, on a scale from the worst to the best.
+    Column("rating", Numeric(12, 4)),
+    Column("rating_worst", Numeric(12, 4)),
+    Column("rating_best", Numeric(12, 4)),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),
+    CheckConstraint("rating BETWEEN rating_worst AND rating_best", name="rating"),
     Index("ix_activities_occurred_at", "lead_id", "occurred_at"),
+    Index("ix_activities_key", "lead_id", "key", postgresql_where=text("key IS NOT NULL")),
+    Index("ix_activities_rating", "occurred_at", postgresql_where=text("rating IS NOT NULL")),
 )
 
 reasons = Table(

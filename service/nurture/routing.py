@@ -6,4 +6,6 @@ from typing import Final
 
 from fastapi import APIRouter
 
-ROUTERS: Final[tuple[APIRouter, ...]] = ()
+from service.nurture.activities import routes as activities
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (activities.router,)

@@ -113,7 +113,7 @@ _REDACT: Final = text(
         ) || CASE WHEN data ? 'transition'
             THEN jsonb_build_object('transition', (data -> 'transition') || '{"note": null}') ELSE '{}' END
         || CASE WHEN data ? 'activity'
-            THEN jsonb_build_object('activity', (data -> 'activity') || '{"data": {}}') ELSE '{}' END
+            THEN jsonb_build_object('activity', (data -> 'activity') || '{"data": {}, "key": null}') ELSE '{}' END
     WHERE lead_id = :lead_id AND sequence BETWEEN :first AND :last"""
 )
 _ALL: Final = (1, 2**31 - 1)

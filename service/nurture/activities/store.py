@@ -1,0 +1,43 @@
+"""The SQL of telling activities."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.database import fetch
+
+_STANDING: Final = text(
+    """WITH RECURSIVE way (named, id, merged_into) AS (
+        SELECT id, id, merged_into FROM leads WHERE id = ANY(CAST(:ids AS uuid[]))
+        UNION SELECT way.named, leads.id, leads.merged_into FROM way JOIN leads ON leads.id = way.merged_into)
+    SELECT named, id FROM way WHERE merged_into IS NULL"""
+)
+_KEYED: Final = text(
+    """SELECT activities.* FROM activities JOIN unnest(CAST(:lead_ids AS uuid[]), CAST(:keys AS text[])) AS told (lead_id, key)
+        ON activities.lead_id = told.lead_id AND activities.key = told.key
+    ORDER BY activities.recorded_at, activities.id"""
+)
+
+
+async def standing(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Return for each of these leads the one that it lives on in, through all merges: mostly itself."""
+    rows = await fetch(connection, _STANDING, ids=list(ids)) if ids else []
+    return {row["named"]: row["id"] for row in rows}
+
+
+async def read_keyed(
+    connection: AsyncConnection, wanted: Sequence[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], dict[str, Any]]:
+    """Return activities by their lead and the key they were told with; of several the first that was recorded."""
+    if not wanted:
+        return {}
+    lead_ids, keys = zip(*wanted, strict=True)
+    found: dict[tuple[UUID, str], dict[str, Any]] = {}
+    for row in await fetch(connection, _KEYED, lead_ids=list(lead_ids), keys=list(keys)):
+        found.setdefault((row["lead_id"], row["key"]), row)
+    return found
