@@ -14,6 +14,11 @@ from service.core.ids import new_id
 from service.outbound.events import event_row
 from service.outbound.store import POSITION
 from service.outbound.tables import outbox
+from tests.outbound.receivers import receive, sender
+from tests.outbound.serving import serve
+from tests.outbound.writing import counters
+
+__all__ = ["counters", "publish", "receive", "sender", "serve", "write_event"]
 
 Publish = Callable[..., Awaitable[UUID]]
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiohttp
 
@@ -49,7 +49,7 @@ _try: ContextVar[_Try] = ContextVar("try")
 class Sender:
     """Sends webhooks. ``allow`` holds the host names, addresses and networks that are reached though they are not public.
 
-    Use one per process, and `close` it. ``resolve`` and ``tls`` are for those who have name servers or certificates of their own.
+    Use one per process, and `close` it, or use it as a context. ``resolve`` and ``tls`` are for those who have name servers or certificates of their own.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Sender:
         self._timeout = timeout
         self._resolve = resolve
         self._tls = tls
-        self._sessions: dict[Gate, aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[Gate, bool], aiohttp.ClientSession] = {}
         self._kept: OrderedDict[str, float] = OrderedDict()
 
     def check(self, url: str) -> None:
@@ -95,36 +95,44 @@ class Sender:
         except (aiohttp.ClientError, ValueError):
             return _failed("protocol_error", started)
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """Close every connection."""
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
             await session.close()
+        # One turn of the loop, in which the sockets are really closed.
+        await asyncio.sleep(0)
 
     async def _send(self, gate: Gate, target: Target, outgoing: Outgoing, started: float) -> Answer:
         """Send it, and once more when a connection that had been kept turns out to be closed: then nobody has read it."""
-        headers = outgoing.headers if self._keeps(target.origin) else {**outgoing.headers, "connection": "close"}
+        keep = self._keeps(target.origin)
         for left in reversed(range(_LAST_TRY)):
             _try.set(tried := _Try())
             try:
-                return await self._exchange(gate, target, outgoing.body, headers=headers, started=started)
+                return await self._exchange(gate, target, outgoing, keep=keep, started=started)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 if tried.opened or not left:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def _exchange(
-        self, gate: Gate, target: Target, body: bytes, *, headers: Mapping[str, str], started: float
-    ) -> Answer:
-        session = self._sessions.get(gate) or self._open(gate)
-        async with session.post(target.url, data=body, headers=headers, allow_redirects=False) as response:
+    async def _exchange(self, gate: Gate, target: Target, outgoing: Outgoing, *, keep: bool, started: float) -> Answer:
+        session = self._sessions.get((gate, keep)) or self._open(gate, keep=keep)
+        async with session.post(
+            target.url, data=outgoing.body, headers=outgoing.headers, allow_redirects=False
+        ) as response:
             _try.get().status = status = response.status
             beginning = await _beginning(response)
             wait = retry_after(response.headers.get("retry-after"), clock.now())
         error: Trouble | None = "redirect" if 300 <= status <= 399 else None
         return Answer(status, error, _milliseconds(started), beginning, wait)
 
-    def _open(self, gate: Gate) -> aiohttp.ClientSession:
+    def _open(self, gate: Gate, *, keep: bool) -> aiohttp.ClientSession:
         guard = self._guard
 
         def connectable(info: Any) -> socket.socket:
@@ -145,18 +153,18 @@ class Sender:
             socket_factory=connectable,
             use_dns_cache=False,
             limit=_CONNECTIONS,
-            keepalive_timeout=_KEPT_SECONDS,
+            **({"keepalive_timeout": _KEPT_SECONDS} if keep else {"force_close": True}),
         )
         session = aiohttp.ClientSession(
             connector=connector,
-            headers=_HEADERS,
+            headers=_HEADERS if keep else {**_HEADERS, "connection": "close"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,
             trust_env=False,
             read_bufsize=2 * KEPT_BYTES,
         )
-        self._sessions[gate] = session
+        self._sessions[gate, keep] = session
         return session
 
     def _keeps(self, origin: str) -> bool:
