@@ -19,6 +19,7 @@ import service.leads.privacy.tables
 import service.leads.tables
 import service.nurture.accounts.tables
 import service.nurture.scoring.tables
+import service.nurture.assignment.tables
 import service.nurture.tables
 import service.outbound.endpoints.tables
 import service.outbound.tables

@@ -1,0 +1,1 @@
+"""Who has which lead, and why: teams, turns, offers, the pool."""
