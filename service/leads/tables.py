@@ -201,6 +201,8 @@ journeys = Table(
     CheckConstraint("outcome IN ('open', 'disqualified', 'lost', 'lapsed', 'customer')", name="outcome"),
     Index("ix_journeys_started_at", "started_at", "lead_id", "number"),
     Index("ix_journeys_channel", "channel", "started_at"),
+    # Whom questions that read only the ledger leave out.
+    Index("ix_journeys_uncounted", "lead_id", postgresql_where=text("NOT counted")),
 )
 
 touchpoints = Table(

@@ -19,11 +19,16 @@ YEAR: Final = GRAINS.index("year")
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant, UTC, of a calendar day: usually midnight; what comes after, where the clock jumps over midnight."""
-    before, after = (datetime.combine(day, time(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
+    return first_instant(datetime.combine(day, time()), zone)
+
+
+def first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first instant, UTC, at which the clocks of a zone show this time (without a zone), or a later one if they jump over it."""
+    before, after = (wall.replace(fold=fold, tzinfo=zone).astimezone(UTC) for fold in (0, 1))
     if before <= after:
-        # One midnight, or two of them (the clock goes back over it): the first.
+        # Once, or twice (the clock goes back over it): the first.
         return before
-    # The clock jumps over midnight, somewhere between the two readings; the day starts with the jump. Jumps are on whole seconds.
+    # The clock jumps over it, somewhere between the two readings: then it is the jump. Jumps are on whole seconds.
     offset = before.astimezone(zone).utcoffset()
     early, late = after, before
     while late - early > timedelta(seconds=1):

@@ -15,7 +15,7 @@ from service.stats.calendars import Interval
 from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
 from service.stats.flow import distinct, flow_groups, flows
-from service.stats.funnel import LAST, STAGES, cohort_groups, order_of, period_groups
+from service.stats.funnel import STAGES, cohort_groups, order_of, period_groups
 from service.stats.maturity import maturity_of
 from service.stats.occupancy import balances, occupancy_groups
 from service.stats.question import Key, Question, definition, duration
@@ -25,11 +25,11 @@ from service.stats.schemas.funnel import FunnelQuery
 from service.stats.schemas.trend import TrendQuery
 from service.stats.schemas.velocity import VelocityQuery
 from service.stats.store.counts import cohort_counts, move_counts
-from service.stats.store.durations import ages, pipelines, stays, times_to
+from service.stats.store.durations import Lifelines, lifelines, pipelines, stays
 from service.stats.store.flows import lead_counts
 from service.stats.store.milestones import age_counts
 from service.stats.trend import entries, progress, trend_groups
-from service.stats.velocity import NONE, velocity_group
+from service.stats.velocity import velocity_group
 from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text, velocity_text
 
 
@@ -63,12 +63,15 @@ async def _mature(
 ) -> None:
     """Say of each stage of each group what it comes to by the horizon, and how mature the group is."""
     until = min(now, question.known_at or now)
-    spans, old = await times_to(connection, question, now=until), await ages(connection, question, now=until)
+    lives = await lifelines(connection, question, now=until)
     for group in groups:
-        key = tuple(group["key"].values())
-        told = await asyncio.to_thread(maturity_of, spans.get(key, {}), old.get(key, NONE.days), horizon)
+        told = await asyncio.to_thread(_maturity, lives.get(tuple(group["key"].values())), horizon)
         for stage in group["stages"]:
             stage["maturity"] = told.get(stage["stage"])
+
+
+def _maturity(lives: Lifelines | None, horizon: timedelta) -> dict[str, dict[str, Any]]:
+    return maturity_of(lives.times_to(), lives.ages, horizon) if lives is not None else {}
 
 
 async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime) -> dict[str, Any]:
@@ -156,14 +159,15 @@ async def velocity(connection: AsyncConnection, query: VelocityQuery, *, now: da
 async def _velocities(
     connection: AsyncConnection, question: Question, until: datetime, *, curve: bool
 ) -> list[dict[str, Any]]:
-    to = await times_to(connection, question, now=until)
+    lives = await lifelines(connection, question, now=until)
     within = await stays(connection, question, now=until)
     worth = await pipelines(connection, question)
-    keys = sorted(to, key=lambda key: (-len(to[key][LAST].days), order_of(key))) if question.group_by else [()]
+    keys = sorted(lives, key=lambda key: (-len(lives[key]), order_of(key))) if question.group_by else [()]
 
     def group(key: Key) -> dict[str, Any]:
         held = {stage: within[key, stage] for stage in STAGES if (key, stage) in within}
-        return velocity_group(question, key, to.get(key, {}), held, worth.get(key, []), curve=curve)
+        to = lives[key].times_to() if key in lives else {}
+        return velocity_group(question, key, to, held, worth.get(key, []), curve=curve)
 
     # A million spans take a while to sort: not in the loop that everybody else waits for.
     return await asyncio.to_thread(lambda: [group(key) for key in keys])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ async def read_segment(connection: AsyncConnection, key: str) -> dict[str, Any]:
 
 async def create(connection: AsyncConnection, body: SegmentCreate, *, now: datetime) -> dict[str, Any]:
     """Keep a filter by its name; raises `Conflict` if there is one of that name, and `Invalid` for what cannot be filtered by."""
-    filters = await _checked(connection, body.filters)
+    filters = await check_filters(connection, body.filters)
     row = {"key": body.key, "label": body.label, "filters": filters, "created_at": now, "updated_at": now}
     if not await store.add_segment(connection, row):
         raise Conflict(f"there is a segment {body.key!r} already", code="segment_exists")
@@ -49,7 +49,7 @@ async def amend(connection: AsyncConnection, key: str, body: SegmentPatch, *, no
     if "filters" in values:
         if body.filters is None:
             raise Invalid("/filters", "must not be null: a segment is its filters")
-        values["filters"] = await _checked(connection, body.filters)
+        values["filters"] = await check_filters(connection, body.filters)
     if not values:
         return await read_segment(connection, key)
     return segment_out(_found(await store.change_segment(connection, key, values | {"updated_at": now}), key))
@@ -74,7 +74,14 @@ async def find_segment(connection: AsyncConnection, key: str) -> Segment:
     return segment_of(key, row["filters"])
 
 
-async def _checked(connection: AsyncConnection, filters: Mapping[str, Any]) -> dict[str, list[str | None]]:
+async def find_segments(connection: AsyncConnection, keys: Collection[str]) -> dict[str, Segment]:
+    """Return segments by their keys; those that do not exist are left out."""
+    rows = await store.read_segments(connection, keys) if keys else []
+    return {row["key"]: segment_of(row["key"], row["filters"]) for row in rows}
+
+
+async def check_filters(connection: AsyncConnection, filters: Mapping[str, Any]) -> dict[str, list[str | None]]:
+    """Return filters as they are kept; raises `Invalid` for those that nothing can be filtered by."""
     return stored_filters(filters, await store.read_types(connection, attributes_in(filters)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, delete, exists, select, update
@@ -26,6 +27,11 @@ async def read_segment(connection: AsyncConnection, key: str) -> dict[str, Any] 
     """Return a segment, or None."""
     rows = await fetch(connection, select(segments).where(segments.c.key == key))
     return rows[0] if rows else None
+
+
+async def read_segments(connection: AsyncConnection, keys: Collection[str]) -> list[dict[str, Any]]:
+    """Return the segments of these keys that exist."""
+    return await fetch(connection, select(segments).where(segments.c.key.in_(keys)))
 
 
 async def add_segment(connection: AsyncConnection, row: dict[str, Any]) -> bool:

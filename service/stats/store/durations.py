@@ -8,23 +8,17 @@ from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Integer,
-    LargeBinary,
     Select,
     Text,
     and_,
     bindparam,
-    case,
-    cast,
-    exists,
     extract,
     func,
-    literal,
-    literal_column,
+    null,
     or_,
     select,
+    tuple_,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.core.tables import Instant
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
-from service.stats.definitions import Skips
+from service.stats.definitions import BEGINNING, END, Skips
 from service.stats.estimators.survival import Floats
 from service.stats.funnel import RUNGS
 from service.stats.question import Key, Question
@@ -40,73 +34,69 @@ from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import journeys
 from service.stats.store.milestones import reached_at, whole_journeys
+from service.stats.store.packing import MICROSECONDS_A_DAY, NEVER, Instants, packed, since_origin, unpacked
 from service.stats.store.rows import read_rows
 from service.stats.velocity import OPEN, OTHER, THERE, Durations, Pipeline
 
-_NO_BYTES: Final = literal_column("''::bytea", LargeBinary)
-_LASTING: Final = (str(Stage.WON), str(Stage.CHURNED))
 _STARTS_NEXT: Final = (str(Event.REACTIVATE), str(Event.REPURCHASE))
+_MILESTONES: Final = ("started_at", *(f"{stage}_at" for stage in RUNGS[1:]), "churned_at")
 
 
-def _packed(spent: ColumnElement[Any], cause: ColumnElement[Any]) -> ColumnElement[bytes]:
-    """Return the spans of a group as one value: eight bytes each, microseconds times four plus the cause."""
-    microseconds = cast(func.greatest(extract("epoch", spent), 0) * 1_000_000, BigInteger)
-    return func.string_agg(func.int8send(microseconds * 4 + cause), _NO_BYTES)
+def _given(question: Question) -> dict[str, Any]:
+    return sources.parameters(question) | {"low": question.low, "high": question.high}
 
 
-def _unpacked(packed: bytes | None) -> Durations:
-    numbers = np.frombuffer(packed or b"", dtype=">i8")
-    return Durations((numbers >> 2).astype(np.float64) / 86_400e6, (numbers & 3).astype(np.int64))
+class Lifelines:
+    """When the journeys of a group started, came to each stage of the funnel, and churned, seen at an instant."""
+
+    def __init__(self, instants: Instants, skips: Skips, *, now: datetime) -> None:
+        self._now = since_origin(now)
+        self._started, *reached, self._churned = instants.T
+        if skips == "credit":
+            # Whoever reached a later stage has reached this one.
+            for number in reversed(range(len(reached) - 1)):
+                reached[number] = np.minimum(reached[number], reached[number + 1])
+        self._reached = dict(zip(RUNGS[1:], reached, strict=True))
+
+    def __len__(self) -> int:
+        """Return how many journeys there are."""
+        return len(self._started)
+
+    @property
+    def ages(self) -> Floats:
+        """Return how old the journeys are, in days."""
+        return _days(self._started, np.full_like(self._started, self._now))
+
+    def times_to(self) -> dict[str, Durations]:
+        """Return, for each stage after the entry, how long journeys took to it, were on the way, or left for good, in days."""
+        found = {}
+        for stage, there in self._reached.items():
+            end = np.where(there != NEVER, there, self._churned)
+            cause = np.where(there != NEVER, THERE, np.where(self._churned != NEVER, OTHER, OPEN))
+            found[stage] = Durations(_days(self._started, np.where(end == NEVER, self._now, end)), cause)
+        return found
 
 
-def _given(question: Question, now: datetime) -> dict[str, Any]:
-    return sources.parameters(question) | {"low": question.low, "high": question.high, "now": now}
+def _days(start: Instants, end: Instants) -> Floats:
+    days: Floats = np.maximum(end - start, 0) / MICROSECONDS_A_DAY
+    return days
 
 
-async def ages(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[Key, Floats]:
-    """Return, by group, how old journeys are, in days."""
-    rows = (await read_rows(connection, _ages(Shape.of(question)), _given(question, now))).all()
-    width = len(question.group_by)
-    return {tuple(row[:width]): _unpacked(row[width]).days for row in rows}
-
-
-@lru_cache(maxsize=256)
-def _ages(shape: Shape) -> Select[Any]:
-    journey = whole_journeys(known=shape.known)
-    dimensions = Dimensions(shape, journey)
-    age = bindparam("now", type_=Instant) - journey.c.started_at
-    return (
-        select(*dimensions.keys, _packed(age, literal(OPEN, Integer)))
-        .select_from(dimensions.joined(journey))
-        .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(*dimensions.keys)
-    )
-
-
-async def times_to(
-    connection: AsyncConnection, question: Question, *, now: datetime
-) -> dict[Key, dict[str, Durations]]:
-    """Return, by group and funnel stage after the entry, how long journeys took to it, were on the way, or left for good, in days."""
-    rows = (await read_rows(connection, _times_to(Shape.of(question), question.skips), _given(question, now))).all()
+async def lifelines(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[Key, Lifelines]:
+    """Return the lifelines of the journeys of a question, by group."""
+    rows = (await read_rows(connection, _lifelines(Shape.of(question)), _given(question))).all()
     width = len(question.group_by)
     return {
-        tuple(row[:width]): {stage: _unpacked(packed) for stage, packed in zip(RUNGS[1:], row[width:], strict=True)}
-        for row in rows
+        tuple(row[:width]): Lifelines(unpacked(row[width], len(_MILESTONES)), question.skips, now=now) for row in rows
     }
 
 
 @lru_cache(maxsize=256)
-def _times_to(shape: Shape, skips: Skips) -> Select[Any]:
+def _lifelines(shape: Shape) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
-    until = bindparam("now", type_=Instant)
-    packs = []
-    for stage in RUNGS[1:]:
-        there = reached_at(journey, stage, skips)
-        cause = case((there.is_not(None), THERE), (journey.c.churned_at.is_not(None), OTHER), else_=OPEN)
-        packs.append(_packed(func.coalesce(there, journey.c.churned_at, until) - journey.c.started_at, cause))
     return (
-        select(*dimensions.keys, *packs)
+        select(*dimensions.keys, packed(*(journey.c[name] for name in _MILESTONES)))
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
         .group_by(*dimensions.keys)
@@ -115,42 +105,75 @@ def _times_to(shape: Shape, skips: Skips) -> Select[Any]:
 
 async def stays(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[tuple[Key, str], Durations]:
     """Return, by group and stage, how long the stays in it were that ended, and how long those are that have not, in days."""
-    rows = (await read_rows(connection, _stays(Shape.of(question)), _given(question, now))).all()
     width = len(question.group_by)
-    return {(tuple(row[:width]), row[width]): _unpacked(row[width + 1]) for row in rows}
+    parts: dict[tuple[Key, str], list[Instants]] = {}
+    # Statements of their own can each be worked on by several processes of PostgreSQL: together in one they could not.
+    for statement in _stays(Shape.of(question), whole=not question.dimensions and _is_of_all_times(question)):
+        for row in (await read_rows(connection, statement, _given(question))).all():
+            parts.setdefault((tuple(row[:width]), row[width]), []).append(unpacked(row[width + 1], 2))
+    return {where: _stayed(np.concatenate(some), now=now) for where, some in parts.items()}
+
+
+def _is_of_all_times(question: Question) -> bool:
+    return question.low == BEGINNING and question.high == END
+
+
+def _stayed(instants: Instants, *, now: datetime) -> Durations:
+    entered, left = instants.T
+    has_left = left != NEVER
+    return Durations(_days(entered, np.where(has_left, left, since_origin(now))), np.where(has_left, THERE, OPEN))
 
 
 @lru_cache(maxsize=256)
-def _stays(shape: Shape) -> Select[Any]:
-    ended, lasting = _ended(shape), _lasting(shape)
-    width = len(shape.group_by)
-    every = union_all(ended, lasting).subquery("stay")
-    by = [every.c[f"key_{index}"] for index in range(width)] + [every.c.stage]
-    return select(*by, _packed(every.c.spent, every.c.cause)).group_by(*by)
+def _stays(shape: Shape, *, whole: bool) -> tuple[Select[Any], ...]:
+    """Return the stays that ended within a journey, those that the next journey ended, and those that last, each packed by group and stage.
+
+    ``whole`` is for a question of all journeys there are: of which one a stay was a part does not matter then, only that it counts.
+    """
+    own_and_next = (_ended(shape, next_journey=next_journey) for next_journey in (False, True))
+    ended = [_ended_of_all()] if whole and not shape.known else own_and_next
+    return tuple(_packed_by_stage(some) for some in (*ended, _lasting(shape)))
 
 
-def _ended(shape: Shape, *, listed: bool = False) -> Select[Any]:
-    """Return the stays that a transition ended, in the journey that they were a part of."""
+def _packed_by_stage(stays: Select[Any]) -> Select[Any]:
+    stay = stays.subquery("stay")
+    by = [one for one in stay.c if one.name not in {"entered", "left"}]
+    return select(*by, packed(stay.c.entered, stay.c.left)).group_by(*by)
+
+
+def _ended_of_all() -> Select[Any]:
+    move = sources.moves(known=False)
+    uncounted = select(journeys.c.lead_id).where(~journeys.c.counted)
+    return select(
+        move.c.from_stage.label("stage"), move.c.previous_at.label("entered"), move.c.occurred_at.label("left")
+    ).where(move.c.from_stage.is_not(None), move.c.lead_id.not_in(uncounted))
+
+
+def _ended(shape: Shape, *, next_journey: bool, listed: bool = False) -> Select[Any]:
+    """Return the stays that a transition ended, in the journey that they were a part of: its own, or the one before the one it started."""
     move = sources.moves(known=shape.known)
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
-    number = case((move.c.event.in_(_STARTS_NEXT), move.c.journey - 1), else_=move.c.journey)
     shown: list[ColumnElement[Any]] = (
         [move.c.occurred_at.label("at"), move.c.lead_id, move.c.sequence.label("n")]
         if listed
         else [
             *dimensions.keys,
             move.c.from_stage.label("stage"),
-            (move.c.occurred_at - move.c.previous_at).label("spent"),
-            literal(THERE, Integer).label("cause"),
+            move.c.previous_at.label("entered"),
+            move.c.occurred_at.label("left"),
         ]
     )
+    if next_journey:
+        number, which = move.c.journey - 1, move.c.event.in_(_STARTS_NEXT)
+    else:
+        number, which = move.c.journey, move.c.event.not_in(_STARTS_NEXT)
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == number)
     stage = move.c.from_stage == bindparam("stage", type_=Text) if listed else move.c.from_stage.is_not(None)
     return (
         select(*shown)
         .select_from(dimensions.joined(move.join(journey, of_journey)))
-        .where(stage, sources.in_bounds(journey.c.started_at), *dimensions.conditions)
+        .where(stage, which, sources.in_bounds(journey.c.started_at), *dimensions.conditions)
     )
 
 
@@ -159,20 +182,16 @@ def _lasting(shape: Shape, *, listed: bool = False) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
     following = (sources.journeys_of_ledger(known=True) if shape.known else journeys).alias("following")
-    # Only a won or a churned journey can be followed by another, and few are.
-    left = exists().where(
-        following.c.number > 1,
-        following.c.lead_id == journey.c.lead_id,
-        following.c.number == journey.c.number + 1,
-    )
+    # Where a journey is followed by another, that one began with the move that left its last stage. Few are.
+    followed = select(following.c.lead_id, following.c.number - 1).where(following.c.number > 1)
     shown: list[ColumnElement[Any]] = (
         [journey.c.started_at.label("at"), journey.c.lead_id, journey.c.number.label("n")]
         if listed
         else [
             *dimensions.keys,
             journey.c.stage.label("stage"),
-            (bindparam("now", type_=Instant) - journey.c.stage_entered_at).label("spent"),
-            literal(OPEN, Integer).label("cause"),
+            journey.c.stage_entered_at.label("entered"),
+            null().cast(Instant).label("left"),
         ]
     )
     return (
@@ -180,7 +199,7 @@ def _lasting(shape: Shape, *, listed: bool = False) -> Select[Any]:
         .select_from(dimensions.joined(journey))
         .where(
             sources.in_bounds(journey.c.started_at),
-            or_(~journey.c.stage.in_(_LASTING), ~left),
+            tuple_(journey.c.lead_id, journey.c.number).not_in(followed),
             *([journey.c.stage == bindparam("stage", type_=Text)] if listed else []),
             *dimensions.conditions,
         )
@@ -189,7 +208,7 @@ def _lasting(shape: Shape, *, listed: bool = False) -> Select[Any]:
 
 async def pipelines(connection: AsyncConnection, question: Question) -> dict[Key, list[Pipeline]]:
     """Return, by group, what its opportunities and wins are worth in each currency; the currency is None for what has no amount."""
-    rows = (await read_rows(connection, _pipelines(Shape.of(question)), _given(question, question.high))).all()
+    rows = (await read_rows(connection, _pipelines(Shape.of(question)), _given(question))).all()
     width = len(question.group_by)
     found: dict[Key, list[Pipeline]] = {}
     for row in rows:
@@ -240,4 +259,7 @@ def journeys_by_end(shape: Shape, stage: str, skips: Skips, part: str) -> Select
 @lru_cache(maxsize=256)
 def stays_behind(shape: Shape, *, ended: bool) -> Select[Any]:
     """Return the stays in the parameter ``stage`` that ended, by the move that ended them, or that last, by their journey: ``at, lead_id, n``."""
-    return _ended(shape, listed=True) if ended else _lasting(shape, listed=True)
+    if not ended:
+        return _lasting(shape, listed=True)
+    both = union_all(*(_ended(shape, next_journey=next_journey, listed=True) for next_journey in (False, True)))
+    return select(both.subquery("stay"))
