@@ -119,7 +119,7 @@ def cursor_of(place: Place, wanted: Wanted) -> str:
     return paging.encode(place, wanted.filters)
 
 
-def place_in(after: str | None, wanted: Wanted) -> Place | None:
+def place_in(after: str | None, wanted: Wanted, *, pointer: str = "?after") -> Place | None:
     """Return the place that a cursor names (no cursor: the start), None for an event's id; raises `Invalid` for what is neither."""
     if after is None:
         return START
@@ -128,19 +128,19 @@ def place_in(after: str | None, wanted: Wanted) -> Place | None:
     try:
         position, sequence, identifier = paging.decode(after, wanted.filters, int, int, UUID)
     except Invalid as fault:
-        raise Invalid("?after", fault.detail, code=fault.code) from None
+        raise Invalid(pointer, fault.detail, code=fault.code) from None
     return (position, sequence, identifier)
 
 
-async def place_of(connection: AsyncConnection, after: str | None, wanted: Wanted) -> Place:
+async def place_of(connection: AsyncConnection, after: str | None, wanted: Wanted, *, pointer: str = "?after") -> Place:
     """Return the place that a cursor or an event's id names, or raise `Invalid`; see `place_in`."""
-    place = place_in(after, wanted)
+    place = place_in(after, wanted, pointer=pointer)
     if place is not None:
         return place
     assert after is not None
     row = await store.read_event(connection, UUID(after))
     if row is None:
-        raise Invalid("?after", f"there is no event {after}", code="invalid_cursor")
+        raise Invalid(pointer, f"there is no event {after}", code="invalid_cursor")
     return Entry(row).place
 
 

@@ -52,6 +52,7 @@ async def list_events(query: Annotated[EventQuery, Query()], request: Request, r
     "/events/stream",
     operation_id="stream_events",
     summary="Be told of every change as it happens",
+    status_code=200,
     response_class=EventStream,
     responses={200: _STREAM},
 )
@@ -60,7 +61,11 @@ async def stream_events(
     request: Request,
     last_event_id: Annotated[
         str | None,
-        Header(max_length=LONGEST_CURSOR, description="The last `id` that was received; takes precedence over `after`"),
+        Header(
+            alias="Last-Event-ID",
+            max_length=LONGEST_CURSOR,
+            description="The last `id` that was received; takes precedence over `after`",
+        ),
     ] = None,
 ) -> Response:
     """Send events as they happen, in the feed's order, as server-sent events.
@@ -70,7 +75,7 @@ async def stream_events(
     the `next_cursor` of a list that was read to its end (and the same filters) nothing is missed and nothing is told twice.
 
     Comments keep the connection alive every 15 seconds. A stream ends after ten minutes at most, when the key is revoked, and when the
-    service is restarted; a client that comes back with `Last-Event-ID`, as they all do by themselves, sees every event exactly once.
+    service is restarted; a client that comes back with `Last-Event-ID`, as EventSource clients do by themselves, sees every event exactly once.
     """
     return await open_stream(request, query, last_event_id)
 

@@ -40,12 +40,12 @@ async def open_stream(request: Request, query: FeedQuery, last_event_id: str | N
     It begins after the event, or at the cursor, that the client names; with the next event there will be when it names none.
     """
     wanted = feed.wanted_by(query)
-    after = last_event_id or query.after
+    after, pointer = (last_event_id, "header:Last-Event-Id") if last_event_id else (query.after, "?after")
     async with aclosing(await connect(request.app.state.engine, autocommit=True)) as connection:
         if after is None:
             place = await following_store.end_of_feed(connection)
         else:
-            place = await feed.place_of(connection, after, wanted)
+            place = await feed.place_of(connection, after, wanted, pointer=pointer)
     return EventStream(request, place, wanted)
 
 

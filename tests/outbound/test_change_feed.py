@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import create_engine, transaction
-from service.core.ids import new_id
 from service.outbound.feed import read_feed
 from service.outbound.schemas import EventQuery
 from service.settings import Settings
+from tests.outbound.writing import ROUNDS, WRITERS, WriteEvent, take_an_id, write_much
 
-WriteEvent = Callable[..., Awaitable[UUID]]
-
-WRITERS = 24
-ROUNDS = 25
-LEADS = 6
 READERS = 3
 
 
@@ -46,53 +39,12 @@ class Following:
             pass
 
 
-async def _take_an_id(connection) -> None:
-    """Give the transaction its id early, as claiming identities or deliveries does, long before it has a lead's lock."""
-    await connection.execute(text("SELECT pg_current_xact_id()"))
-
-
-@pytest.fixture
-async def counters(engine: AsyncEngine) -> list[UUID]:
-    """Leads in the one respect that matters here: a row that is locked, with a version that counts up."""
-    leads = [new_id() for _ in range(LEADS)]
-    async with transaction(engine) as connection:
-        await connection.execute(
-            text("CREATE TABLE counters (lead_id uuid PRIMARY KEY, version int NOT NULL DEFAULT 0)")
-        )
-        await connection.execute(text("INSERT INTO counters SELECT unnest(CAST(:leads AS uuid[]))"), {"leads": leads})
-    return leads
-
-
 async def test_every_event_is_seen_once_and_in_order_while_many_write(
     settings: Settings, engine: AsyncEngine, counters: list[UUID], write_event: WriteEvent
 ) -> None:
     assert settings.database_url is not None
     sessions = create_engine(settings.database_url, pool_size=WRITERS + READERS)
     chance = random.Random(20261121)
-    written: set[UUID] = set()
-
-    async def write() -> None:
-        for _ in range(ROUNDS):
-            connection = await sessions.connect()
-            try:
-                outer = await connection.begin()
-                if chance.random() < 0.7:
-                    await _take_an_id(connection)
-                await asyncio.sleep(chance.random() * 0.02)
-                events = set()
-                # Locked in one order, as all writers do.
-                for lead_id in sorted(chance.sample(counters, chance.choice([1, 1, 2, 3]))):
-                    bump = text("UPDATE counters SET version = version + 1 WHERE lead_id = :lead RETURNING version")
-                    version = (await connection.execute(bump, {"lead": lead_id})).scalar_one()
-                    events.add(await write_event(connection, lead_id=lead_id, sequence=version))
-                    await asyncio.sleep(chance.choice([0, 0, 0.001, 0.01]))
-                if chance.random() < 0.1:
-                    await outer.rollback()
-                else:
-                    await outer.commit()
-                    written.update(events)
-            finally:
-                await connection.close()
 
     async def follow(reader: Following, done: asyncio.Event) -> None:
         while not done.is_set():
@@ -103,7 +55,7 @@ async def test_every_event_is_seen_once_and_in_order_while_many_write(
     readers = [Following(sessions, limit) for limit in (1, 7, 500)]
     done = asyncio.Event()
     following = [asyncio.create_task(follow(reader, done)) for reader in readers]
-    await asyncio.gather(*(write() for _ in range(WRITERS)))
+    written = await write_much(sessions, counters, write_event, chance=chance)
     done.set()
     await asyncio.gather(*following)
     await sessions.dispose()
@@ -121,7 +73,7 @@ async def test_every_event_is_seen_once_and_in_order_while_many_write(
 async def test_an_event_waits_for_every_older_transaction(engine: AsyncEngine, write_event: WriteEvent) -> None:
     reader = Following(engine, 50)
     async with engine.connect() as older, engine.connect() as newer:
-        await _take_an_id(older)
+        await take_an_id(older)
         newest = await write_event(newer)
         await newer.commit()
         assert await reader.read() == 0
@@ -153,7 +105,7 @@ async def test_events_of_an_old_transaction_come_after_what_the_lead_did_before(
     """The transaction with the older id gets the lead's lock last: its event is the lead's second, in the feed too."""
     lead_id = counters[0]
     async with engine.connect() as older:
-        await _take_an_id(older)
+        await take_an_id(older)
         async with transaction(engine) as newer:
             await write_event(newer, lead_id=lead_id, sequence=1)
         await write_event(older, lead_id=lead_id, sequence=2)
