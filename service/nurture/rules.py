@@ -43,6 +43,11 @@ class Rules:
         row = self._rows.get(rule_set.name)
         return row["version"] if row else 0
 
+    def since(self, rule_set: RuleSet[Any]) -> datetime | None:
+        """Return since when the version holds; None if nobody wrote one."""
+        row = self._rows.get(rule_set.name)
+        return row["created_at"] if row else None
+
 
 # By name: version, what was stored, and what was read from it. Another database in the same process has other rules of that version.
 _PARSED: Final[dict[str, tuple[int, Any, BaseModel]]] = {}
@@ -80,7 +85,8 @@ async def replace_rules(
     """Write the next version of a set and return it; raises `PreconditionFailed`, or `Conflict` if somebody wrote one meanwhile."""
     held = await read_rules(connection)
     precondition.check(held.version(rule_set))
-    stored = rules.model_dump(mode="json", exclude_unset=True)
+    derived = set(type(rules).model_computed_fields)
+    stored = rules.model_dump(mode="json", exclude_unset=True, exclude=derived)
     row = await store.add_version(connection, rule_set.name, stored, actor=actor, now=now)
     if row is None:
         raise Conflict("somebody else wrote these rules at this very moment; read them again", code="rules_changed")
