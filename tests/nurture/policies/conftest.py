@@ -1,0 +1,33 @@
+"""Policies alone, in a worker that runs when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.nurture.engine import Nurture
+from service.nurture.policies.reacting import REACTION
+from tests.nurture.policies.acting import Clock
+
+Run = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+def time(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that stands still; the application is loaded, so that all of it reads this clock."""
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def nurture(engine: AsyncEngine, time: Clock) -> Run:
+    """Let policies react until there is nothing more to do."""
+    worker = Nurture(engine, [REACTION])
+
+    async def run() -> None:
+        while await worker.run():
+            pass
+
+    return run
