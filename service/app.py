@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.channels.contract import Refusal
 from service.core import clock, health, logs
 from service.core.database import create_engine, transaction
-from service.core.http import idempotency, problems
+from service.core.http import idempotency, openapi, problems
 from service.core.http.limits import BodyLimit
 from service.core.http.routing import mount
 from service.core.telemetry import Telemetry
@@ -51,6 +51,7 @@ from service.nurture.reactions import REACTIONS
 from service.nurture.routing import ROUTERS as NURTURE
 from service.nurture.timelines import TIMELINES
 from service.outbound import routes as outbound
+from service.outbound import webhooks
 from service.outbound.tail import Tail
 from service.settings import Settings
 from service.stats import routes as stats
@@ -138,6 +139,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Telemetry, settings=settings)
     problems.install(app, extra_errors=(LifecycleError, Refusal))
+    openapi.document_webhooks(app, webhooks.webhooks(), webhooks.components())
     install_intake(app)
     mount(app, *_ROUTERS)
     deliveries = Telemetry(BodyLimit(Deliveries(app, reception), settings, reception.count_refusal), settings)

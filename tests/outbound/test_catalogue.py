@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from httpx import AsyncClient
 from jsonschema import Draft202012Validator
 
-from service.outbound.catalogue import EVENT_TYPES
+from service.cli.openapi import document
+from service.core import clock
+from service.outbound.catalogue import EVENT_TYPES, EventType
+from service.outbound.formats import standard
+from service.outbound.signing import new_secret
 
 
 def valid(instance: object, schema: dict) -> None:
@@ -14,7 +20,7 @@ def valid(instance: object, schema: dict) -> None:
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES.values(), ids=list(EVENT_TYPES))
-def test_an_example_is_what_its_schema_says(kind) -> None:
+def test_an_example_is_what_its_schema_says(kind: EventType) -> None:
     valid(kind.example, kind.schema)
     assert kind.example["type"] == kind.type
 
@@ -24,6 +30,32 @@ async def test_the_catalogue_is_served(client: AsyncClient) -> None:
     assert [kind["type"] for kind in answer["data"]] == list(EVENT_TYPES)
     assert answer["data"][0]["schema"] == orjson.loads(orjson.dumps(EVENT_TYPES["lead.created"].schema))
     assert set(answer["data"][0]) == {"type", "description", "schema", "example"}
+
+
+@pytest.fixture(scope="module")
+def openapi() -> dict[str, Any]:
+    return document()
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES.values(), ids=list(EVENT_TYPES))
+def test_what_is_delivered_is_what_the_openapi_document_says(openapi: dict[str, Any], kind: EventType) -> None:
+    operation = openapi["webhooks"][kind.type]["post"]
+    told = operation["requestBody"]["content"]["application/json"]
+    body = orjson.loads(standard.body_of(kind.example, standard.Settings()))
+    assert body == told["example"]
+    assert body["data"]["sequence"] == kind.example["sequence"]
+    valid(body, {**told["schema"], "components": openapi["components"]})
+    assert set(body["data"]) <= set(told["schema"]["properties"]["data"]["properties"])
+    headers = [openapi["components"]["parameters"][one["$ref"].rpartition("/")[2]] for one in operation["parameters"]]
+    signed = standard.signature_of(kind.example, b"{}", secrets=[new_secret()], attempted_at=clock.now())
+    assert [header["name"] for header in headers] == list(signed)
+    assert all(header["in"] == "header" and header["required"] for header in headers)
+    for header in headers:
+        Draft202012Validator(header["schema"]).validate(signed[header["name"]])
+
+
+def test_every_type_is_a_webhook(openapi: dict[str, Any]) -> None:
+    assert list(openapi["webhooks"]) == list(EVENT_TYPES)
 
 
 async def test_what_the_service_writes_is_what_the_catalogue_says(client: AsyncClient) -> None:

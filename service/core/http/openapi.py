@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -61,6 +62,20 @@ def document(app: FastAPI) -> None:
         components.setdefault("schemas", {})["Problem"] = _SCHEMA
         components.setdefault("responses", {})["Problem"] = _RESPONSE
         components.setdefault("parameters", {})["IdempotencyKey"] = _PARAMETER
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def document_webhooks(app: FastAPI, webhooks: Mapping[str, Any], components: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add what ``app`` sends of its own accord, path items by name, and the components they refer to, to its OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = generate()
+        schema["webhooks"] = dict(webhooks)
+        for kind, named in components.items():
+            schema["components"].setdefault(kind, {}).update(named)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
