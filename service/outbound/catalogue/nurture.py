@@ -22,6 +22,7 @@ from service.outbound.catalogue.shapes import (
     lead_event,
     object_,
     or_null,
+    service_event,
 )
 
 _VERSION: Final[Schema] = {**INTEGER, "description": "Which version of the rules it happened under"}
@@ -32,10 +33,13 @@ _WHY: Final[Schema] = {
 
 _ENTRY: Final = object_(
     {
-        "rule": {**TEXT, "description": "Key of the scoring rule"},
+        "rule": {
+            **or_null(TEXT),
+            "description": "Key of the scoring rule; null: all else that changed it, which is decay and the bounds of the score",
+        },
         "points": {"type": "number", "description": "What the rule gives now"},
         "previous_points": {"type": "number", "description": "What it gave before"},
-        "version": _VERSION,
+        "version": or_null(_VERSION),
         "activity_id": {**or_null(ID), "description": "The activity it counts, of rules that count activities"},
     },
     optional=("previous_points", "version", "activity_id"),
@@ -65,10 +69,25 @@ _DEADLINE: Final = object_(
     }
 )
 
+_TIER_CHANGE: Final = object_(
+    {
+        "account": object_(
+            {
+                "id": {**or_null(TEXT), "description": "The domain; null once nobody of the company is known any more"},
+                "domain": or_null(TEXT),
+            }
+        ),
+        "tier": {**or_null(TEXT), "description": "Null: none fits"},
+        "previous_tier": or_null(TEXT),
+        "version": _VERSION,
+        "why": _WHY,
+    }
+)
+
 NURTURE_TYPES: Final[tuple[EventType, ...]] = (
     lead_event(
         "lead.score_changed",
-        "A lead's score changed; `why` are the entries of its ledger that changed.",
+        "A lead's score changed; `why` are the entries of its ledger that came or went; they add up to the change.",
         {"score": INTEGER, "previous_score": INTEGER, "why": {"type": "array", "items": _ENTRY}},
         lead=LEAD_SCORED,
         event_id="019a9c66-1f0b-7a3d-8c52-9e7d6c5b4a31",
@@ -110,5 +129,19 @@ NURTURE_TYPES: Final[tuple[EventType, ...]] = (
         event_id="019a9c66-3b7d-7d19-94a2-6f7081920314",
         policy={"key": "tell-sales-of-hot-leads", "version": 2},
         why={"score": 45, "stage": "cleaned"},
+    ),
+    service_event(
+        "account.tier_changed",
+        "The rules gave a company another tier, or none; `why` has what they asked and what they found.",
+        _TIER_CHANGE,
+        event_id="019a9c66-4c3e-7b9a-8f21-7a8b9c0d1e2f",
+        at="2026-03-14T10:02:11.482913Z",
+        example={
+            "account": {"id": "acme.com", "domain": "acme.com"},
+            "tier": "key-account",
+            "previous_tier": None,
+            "version": 2,
+            "why": {"people_gte": {"asked": 5, "found": 7}},
+        },
     ),
 )

@@ -1,0 +1,104 @@
+"""The ledger of a lead: what is in it, and what facts and rules would have in it (PURE)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from service.nurture.scoring.decay import Entry
+from service.nurture.scoring.matching import Scoring
+
+Because = Literal["no_longer_true", "rule_changed", "outnumbered", "activity_gone", "faded"]
+
+WORDS: Final[Mapping[Because, str]] = {
+    "no_longer_true": "the lead does not meet the rule any more",
+    "rule_changed": "the rule was changed, or is gone",
+    "outnumbered": "the rule counts others instead",
+    "activity_gone": "the activity is not the lead's any more",
+    "faded": "nothing was left of it",
+}
+"""Why entries are ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An entry that is in a ledger and has not been ended."""
+
+    id: UUID
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An entry that is to be ended."""
+
+    live: Live
+    at: datetime
+    because: Because
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What becomes of a ledger: the entries that stay, those that are new, and those that end."""
+
+    kept: list[Live] = field(default_factory=list)
+    added: list[Entry] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Return all entries that are live now."""
+        return [*(one.entry for one in self.kept), *self.added]
+
+
+def reconcile(
+    live: Sequence[Live],
+    wanted: Sequence[Entry],
+    *,
+    scoring: Scoring,
+    activities: Collection[UUID],
+    at: datetime,
+) -> Outcome:
+    """Return what makes a ledger what facts and rules want of it; ``activities`` are those that were looked at.
+
+    An entry that another version of the rules would write again just so stays as it is.
+    """
+    outcome = aged(live, at)
+    known = {one.entry.identity: one for one in outcome.kept}
+    identities = {entry.identity for entry in wanted}
+    outcome.added = [entry for entry in wanted if entry.identity not in known]
+    outcome.kept = [one for one in known.values() if one.entry.identity in identities]
+    outcome.ended += [
+        Ended(one, at, _why(one.entry, scoring, activities))
+        for one in known.values()
+        if one.entry.identity not in identities
+    ]
+    return outcome
+
+
+def aged(live: Iterable[Live], at: datetime) -> Outcome:
+    """Return what becomes of a ledger by time alone."""
+    outcome = Outcome()
+    for one in live:
+        gone = one.entry.fades_at
+        if gone is not None and gone <= at:
+            outcome.ended.append(Ended(one, gone, "faded"))
+        else:
+            outcome.kept.append(one)
+    return outcome
+
+
+def _why(entry: Entry, scoring: Scoring, activities: Collection[UUID]) -> Because:
+    if not scoring.still_has(entry):
+        return "rule_changed"
+    if entry.activity_id is None:
+        return "no_longer_true"
+    return "outnumbered" if entry.activity_id in activities else "activity_gone"
+
+
+def entry_of(row: Mapping[str, Any]) -> Entry:
+    """Return a stored row as an entry."""
+    return Entry(**{name: row[name] for name in Entry.__slots__})
