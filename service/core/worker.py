@@ -35,13 +35,15 @@ _LONGEST_PAUSE: Final = 5.0
 class Task:
     """Something the worker does: ``run`` returns how much it did; after 0 it waits ``every`` seconds.
 
-    ``lanes`` runs of it may be under way at once: while one waits for the database, another one thinks.
+    ``lanes`` runs of it may be under way at once: while one waits for the database, another one thinks. A run that does not end by
+    itself is asked to by ``stop``.
     """
 
     name: str
     run: Callable[[], Awaitable[int]]
     every: float
     lanes: int = 1
+    stop: Callable[[], None] | None = None
 
 
 class Worker:
@@ -63,6 +65,9 @@ class Worker:
                 asyncio.create_task(self._loop(task), name=task.name) for task in self._tasks for _ in range(task.lanes)
             ]
             await self._stopping.wait()
+            for task in self._tasks:
+                if task.stop is not None:
+                    task.stop()
             _, unfinished = await asyncio.wait(lanes, timeout=self._patience)
             for lane in unfinished:
                 lane.cancel()

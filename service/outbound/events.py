@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from service.core import context
 from service.core.ids import NIL, bucket_of, new_id
 
 
@@ -35,6 +36,7 @@ def event_row(
         "data": data,
         "occurred_at": occurred_at,
         "recorded_at": recorded_at,
+        "traceparent": context.traceparent(),
     }
 
 

@@ -23,6 +23,8 @@ outbox = Table(
     Column("data", JSONB, nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    # The trace of the request that caused it, to be passed on with the webhooks that tell of it.
+    Column("traceparent", Text),
     Index("ix_outbox_position", "position", "sequence", "id"),
     Index("ix_outbox_id", "id"),
 )

@@ -62,8 +62,9 @@ _DISABLED: Final = object_(
         "endpoint": _ENDPOINT,
         "reason": {
             **TEXT,
-            "enum": ["gone", "failing"],
-            "description": "`gone`: it answered 410; `failing`: for five days nothing but failures",
+            "enum": ["gone", "failing", "misconfigured"],
+            "description": "`gone`: it answered 410; `failing`: for five days nothing but failures; `misconfigured`: the segment it "
+            "is filtered by is no more",
         },
         "since": {**INSTANT, "description": "When the first of the failures was that have not ended since"},
     }

@@ -1,0 +1,1 @@
+"""Webhook endpoints: who wants to hear what, where, and what came of it."""
