@@ -11,6 +11,7 @@ from service.nurture.activities import routes as activities
 from service.nurture.assignment import routes as assignment
 from service.nurture.assignment import team_routes as teams
 from service.nurture.deadlines import routes as deadlines
+from service.nurture.deadlines.statistics import routes as deadline_statistics
 from service.nurture.policies import routes as policies
 from service.nurture.scoring import routes as scoring
 
@@ -23,6 +24,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     teams.rules_router,
     deadlines.router,
     deadlines.rules_router,
+    deadline_statistics.router,
     policies.rules_router,
     policies.router,
     accounts.router,
