@@ -46,17 +46,28 @@ from service.leads.privacy import routes as privacy
 from service.leads.privacy import suppression_routes as suppressions
 from service.leads.reaching.checking import MailboxCheck
 from service.lifecycle.errors import LifecycleError
+from service.nurture.accounts.personal import erase_from_accounts, export_roles
+from service.nurture.assignment.personal import erase_assignments, export_assignments
+from service.nurture.deadlines.operations import forget as stop_clocks
 from service.nurture.engine import Nurture
 from service.nurture.reactions import REACTIONS
 from service.nurture.routing import ROUTERS as NURTURE
 from service.nurture.timelines import TIMELINES
 from service.outbound import routes as outbound
 from service.outbound import webhooks
+from service.outbound.delivering.dispatcher import Dispatcher
+from service.outbound.delivering.figures import DeliveryGauges
+from service.outbound.delivering.retention import forget_attempts
+from service.outbound.endpoints import routes as endpoints
+from service.outbound.endpoints.erase import erase_answers
+from service.outbound.sending.guard import Guard
+from service.outbound.sending.sender import Sender
 from service.outbound.tail import Tail
 from service.settings import Settings
 from service.stats import routes as stats
 from service.stats.fold import FULL_BATCH, fold
 from service.stats.segments import routes as segments
+from service.stats.segments.choosing import choose
 from service.stats.spending import routes as spending
 
 _DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
@@ -70,11 +81,14 @@ _TAGS: Final = {
     "lifecycle": "The state machine as data, and the reasons of churn.",
     "activities": "What leads did, and what was done to reach them.",
     "scoring": "Points by rules, in a ledger that explains every one of them.",
+    "assignment": "Who has which lead, and why: teams, rules, offers, the pool.",
+    "accounts": "The people of one company together: who buys, what is open, which tier.",
     "attributes": "What else you want to know of leads, with types.",
     "exports": "Everything in one file: NDJSON, CSV or Parquet.",
     "statistics": "Figures with their definition, their bounds and the leads behind them.",
     "segments": "Filters with a name, for every question and every list.",
     "events": "The change feed: every change once, in order.",
+    "webhooks": "Who is told of events: signed, in order, and once more until they arrive.",
     "channels": "Where leads come from: addresses, secrets, mappings.",
     "deliveries": "What came in, what became of it, and once more.",
     "imports": "Whole files: leads, their history, what they did, what it cost.",
@@ -94,6 +108,7 @@ _ROUTERS: Final = (
     exports.router,
     intake.router,
     outbound.router,
+    endpoints.router,
     stats.router,
     segments.router,
     spending.router,
@@ -113,6 +128,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
         yield
         await app.state.tail.stop()
         await app.state.reception.stop()
+        await app.state.sender.close()
         if engine is None:
             await app.state.engine.dispose()
 
@@ -131,11 +147,14 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
-    app.state.erasers = (erase_deliveries,)
-    app.state.exporters = (export_deliveries,)
+    app.state.erasers = (erase_deliveries, erase_answers, erase_from_accounts, stop_clocks)
+    app.state.exporters = (export_deliveries, export_assignments, export_roles)
     app.state.timelines = TIMELINES
     reception = app.state.reception = Reception(app.state.engine, settings)
-    app.state.gauges = (Gauges(app.state.engine).refresh,)
+    app.state.gauges = (Gauges(app.state.engine).refresh, DeliveryGauges(app.state.engine).refresh)
+    app.state.outbound_guard = Guard(settings.outbound_allow)
+    app.state.sender = Sender(settings.outbound_allow)
+    app.state.choose = choose
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Telemetry, settings=settings)
     problems.install(app, extra_errors=(LifecycleError, Refusal))
@@ -152,11 +171,15 @@ async def run_worker(settings: Settings) -> None:
     logs.set_up(settings)
     engine = create_engine(_address(settings), pool_size=settings.database_pool)
     importers = Importers(engine, count=settings.import_processes, database_url=settings.database_url)
+    sender = Sender(settings.outbound_allow)
+    dispatcher = Dispatcher(engine, sender, choose)
     try:
         chores = tasks(engine, importers, retention_days=settings.retention_days, mx_check=settings.mx_check)
-        await Worker(engine, settings, chores).run()
+        deliver = Task("deliver_events", dispatcher.run, every=1.0, stop=dispatcher.stop)
+        await Worker(engine, settings, [*chores, deliver]).run()
     finally:
         await importers.stop()
+        await sender.close()
         await engine.dispose()
 
 
@@ -186,6 +209,10 @@ def tasks(
         async with transaction(engine) as connection:
             return await forget_content(connection, now=clock.now(), days=retention_days)
 
+    async def forget_tries() -> int:
+        async with transaction(engine) as connection:
+            return await forget_attempts(connection, now=clock.now())
+
     async def report_silence() -> int:
         async with transaction(engine) as connection:
             await report_silent(connection, now=clock.now())
@@ -204,6 +231,7 @@ def tasks(
         Task("forget_answers", forget_answers, every=60.0),
         Task("report_silence", report_silence, every=300.0),
         Task("forget_deliveries", forget_deliveries, every=3600.0),
+        Task("forget_attempts", forget_tries, every=3600.0),
     ]
 
 

@@ -15,7 +15,17 @@ from service.outbound.catalogue.examples import (
     TRANSITION_ACQUIRED,
     TRANSITION_CLEANED,
 )
-from service.outbound.catalogue.shapes import ID, OBJECT, TEXTS, TRANSITION, EventType, Schema, lead_event
+from service.outbound.catalogue.shapes import (
+    ID,
+    OBJECT,
+    TEXT,
+    TEXTS,
+    TRANSITION,
+    EventType,
+    Schema,
+    lead_event,
+    or_null,
+)
 
 _PAIR: Final[dict[str, Schema]] = {"merge_id": ID, "survivor_id": ID, "duplicate_id": ID}
 
@@ -32,8 +42,8 @@ LEAD_TYPES: Final[tuple[EventType, ...]] = (
     lead_event(
         "lead.updated",
         "Something about a lead changed, but not its stage: its own fields, or a touchpoint was added.",
-        {"changed": TEXTS, "activity": OBJECT},
-        optional=("activity",),
+        {"changed": TEXTS, "activity": OBJECT, "buying_role": or_null(TEXT)},
+        optional=("activity", "buying_role"),
         lead=LEAD_UPDATED,
         event_id="019a9c61-0b1c-7d4a-9a33-5d2b7e8f9012",
         changed=["job_title"],

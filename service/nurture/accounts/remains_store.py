@@ -1,0 +1,63 @@
+"""What is left of somebody who was erased: nothing of them, and what their company had brought."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.core.ids import NIL
+from service.nurture.accounts.parts_store import STANDING
+
+# The rows of the leads are still as they were: they are emptied when all others have done their part.
+_ERASED: Final = (
+    f"SELECT * FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) AND company_domain IS NOT NULL AND {STANDING}"
+)
+_DOMAINS: Final = "SELECT company_domain FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) AND company_domain IS NOT NULL"
+_FORGOTTEN: Final = f"""SELECT domain FROM (SELECT DISTINCT company_domain AS domain FROM ({_DOMAINS}) AS theirs) AS left_by
+    WHERE NOT EXISTS (SELECT FROM leads AS other WHERE other.company_domain = left_by.domain
+        AND other.id <> ALL(CAST(:ids AS uuid[])) AND other.merged_into IS NULL AND other.erased_at IS NULL)"""
+_KEEP: Final = text(
+    f"""INSERT INTO account_remains (domain, currency, deals, amount)
+    SELECT lead.company_domain, CASE WHEN journey.amount IS NULL THEN '' ELSE journey.currency END AS currency, count(*),
+        coalesce(sum(journey.amount), 0)
+    FROM ({_ERASED}) AS lead JOIN journeys AS journey ON journey.lead_id = lead.id
+    WHERE journey.won_at IS NOT NULL GROUP BY 1, 2
+    ON CONFLICT (domain, currency) DO UPDATE
+    SET deals = account_remains.deals + excluded.deals, amount = account_remains.amount + excluded.amount"""
+)
+_MARK_DUE: Final = text(
+    f"INSERT INTO accounts_due (domain) SELECT DISTINCT company_domain FROM ({_DOMAINS}) AS theirs ON CONFLICT DO NOTHING"
+)
+_FORGET: Final = (
+    text(
+        """UPDATE outbox SET data = data || '{"account": {"id": null, "domain": null}}'
+        WHERE lead_id = :nil AND type = 'account.tier_changed' AND data #>> '{account,domain}' IN ("""
+        + _FORGOTTEN
+        + ")"
+    ),
+    *(
+        text(f"DELETE FROM {table} WHERE domain IN ({_FORGOTTEN})")
+        for table in ("account_tiers", "accounts_due", "account_remains")
+    ),
+)
+
+
+async def keep_remains(connection: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Add what these leads won to what their companies keep of the erased."""
+    await connection.execute(_KEEP, {"ids": sorted(ids)})
+
+
+async def mark_due(connection: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Have the accounts of these leads looked at again."""
+    await connection.execute(_MARK_DUE, {"ids": sorted(ids)})
+
+
+async def forget_accounts(connection: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Forget the accounts that have nobody but these leads, in events as well."""
+    for statement in _FORGET:
+        names = {"ids": sorted(ids)} | ({"nil": NIL} if ":nil" in str(statement) else {})
+        await connection.execute(statement, names)
