@@ -7,7 +7,7 @@ from typing import Final
 from service.leads.reading import Teller
 from service.nurture.accounts.personal import tell_roles
 from service.nurture.assignment.personal import tell_assignments
-from service.nurture.deadlines.operations import tell as tell_deadlines
+from service.nurture.deadlines.personal import tell_deadlines
 from service.nurture.policies.present import tell as tell_policies
 from service.nurture.scoring.explaining import tell_points
 

@@ -1,4 +1,4 @@
-"""Reading deadlines: those of a lead, all that are to be met, and what they add to a lead's timeline."""
+"""Reading deadlines: those of a lead, and all that are to be met."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from service.core import clock
 from service.core.errors import Invalid
 from service.core.http.answers import json_answer
 from service.core.http.paging import PageQuery, paginate
-from service.leads.erase import Erased
 from service.leads.present import lead_out
 from service.leads.reading import find_lead
 from service.nurture.deadlines import store
 from service.nurture.deadlines.calendars import NeverReached
-from service.nurture.deadlines.present import deadline_out, timeline_items
+from service.nurture.deadlines.present import deadline_out
 from service.nurture.deadlines.rules import SlaRules
 from service.nurture.deadlines.schemas import DeadlineQuery
 from service.stats.segments.operations import find_segments
@@ -89,13 +88,3 @@ def chosen_by(query: DeadlineQuery, *, now: datetime) -> store.Chosen:
         start=query.from_,
         end=query.to,
     )
-
-
-async def tell(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
-    """Return what deadlines add to the timeline of a lead."""
-    return [item for row in await store.read_deadlines(connection, [lead_id]) for item in timeline_items(row)]
-
-
-async def forget(connection: AsyncConnection, erased: Erased) -> int:
-    """Stop the clocks of somebody who was erased: nothing is to be done for them any more; what was measured stays counted."""
-    return await store.withdraw(connection, erased.lead_ids, ended=False, now=clock.now())
