@@ -48,7 +48,7 @@ from service.leads.reaching.checking import MailboxCheck
 from service.lifecycle.errors import LifecycleError
 from service.nurture.accounts.personal import erase_from_accounts, export_roles
 from service.nurture.assignment.personal import erase_assignments, export_assignments
-from service.nurture.deadlines.operations import forget as stop_clocks
+from service.nurture.deadlines.personal import export_deadlines, stop_clocks
 from service.nurture.engine import Nurture
 from service.nurture.reactions import REACTIONS
 from service.nurture.routing import ROUTERS as NURTURE
@@ -147,8 +147,8 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
-    app.state.erasers = (erase_deliveries, erase_answers, erase_from_accounts, stop_clocks)
-    app.state.exporters = (export_deliveries, export_assignments, export_roles)
+    app.state.erasers = (erase_deliveries, erase_answers, erase_from_accounts, erase_assignments, stop_clocks)
+    app.state.exporters = (export_deliveries, export_assignments, export_roles, export_deadlines)
     app.state.timelines = TIMELINES
     reception = app.state.reception = Reception(app.state.engine, settings)
     app.state.gauges = (Gauges(app.state.engine).refresh, DeliveryGauges(app.state.engine).refresh)
