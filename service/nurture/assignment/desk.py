@@ -7,7 +7,7 @@ however many ask at the same time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from service.nurture.assignment import store
 from service.nurture.assignment.choosing import Chooser, Found, Nobody
 from service.nurture.assignment.matching import rule_for
 from service.nurture.assignment.present import assignment_told
+from service.nurture.assignment.reclaiming import next_reclaim
 from service.nurture.assignment.rules import ASSIGNMENT_RULES, ENDED, TEAMS, AssignmentRules, Rule
 from service.nurture.rounds import write_timers
 from service.nurture.rules import Rules
@@ -166,6 +167,8 @@ class Desk:
         row["sequence"] = entry.row["version"]
         self.wake(entry, ACCEPT, row["accept_by"])
         self.wake(entry, RETRY, None)
+        due = next_reclaim(self.rules, row, entry.row, touched=None)
+        self.wake(entry, RECLAIM, due[0] if due else None)
         return row
 
     def accept(self, entry: Entry, row: Row, *, by: str | None = None) -> None:
@@ -220,10 +223,6 @@ class Desk:
             self._wake(entry.id, NAME, key, at)
         else:
             self._timers[entry.id, NAME, key] = at
-
-    def wake_in(self, entry: Entry, key: str, after: timedelta) -> None:
-        """Have the lead looked at again after a time."""
-        self.wake(entry, key, self.book.now + after)
 
     async def flush(self) -> None:
         """Write what was decided, but for what the book writes."""

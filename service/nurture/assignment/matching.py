@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from service.core.http.queries import is_attribute
 from service.nurture.assignment.rules import AssignmentRules, Rule, When
 from service.stats.question import Segment
 from service.stats.segments.checking import as_text, segment_of
 from service.stats.segments.matching import belongs
 
 Segments = Mapping[str, Segment]
+_CHANGED_AS: Final = {"score_band": "score", "tag": "tags"}
 
 
 def rule_for(rules: AssignmentRules, lead: Mapping[str, Any], segments: Segments) -> Rule | None:
@@ -33,3 +35,14 @@ def _as_segment(filters: Mapping[str, Any]) -> Segment:
         for name, value in filters.items()
     }
     return segment_of("", stored)
+
+
+def depends_on(when: When, segments: Segments) -> set[str]:
+    """Return the names of what a lead may change to become one of those a rule is for, as events name them; its stage is not among them."""
+    names = {"score"} if when.score_gte is not None else set[str]()
+    chosen = list(_as_segment(when.filters).filters) if when.filters is not None else []
+    if when.segment is not None and when.segment in segments:
+        chosen += segments[when.segment].filters
+    for one in chosen:
+        names.add("attributes" if is_attribute(one.dimension) else _CHANGED_AS.get(one.dimension, one.dimension))
+    return names

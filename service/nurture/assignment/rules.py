@@ -160,7 +160,11 @@ class Reclaim(_Part):
     ] = None
     quiet_for: Annotated[
         timedelta,
-        Field(ge=timedelta(0), le=timedelta(days=3660), description="Never while one of us was in touch within this"),
+        Field(
+            ge=timedelta(0),
+            le=timedelta(days=3660),
+            description="Never so soon after one of us was in touch. Does not matter with `without: activity`, which says so itself",
+        ),
     ] = timedelta(days=7)
     stages: Annotated[list[Stage], Field(max_length=7, description="Only in these; none: in any")] = []
     teams: Annotated[list[SegmentKey], Field(max_length=100, description="Only leads these gave; none: all")] = []

@@ -33,6 +33,10 @@ _KEEP_TURNS: Final = text(
     ON CONFLICT (team, owner) DO UPDATE SET credit = excluded.credit, head_start = excluded.head_start,
         present = excluded.present, given = excluded.given, last_at = excluded.last_at"""
 )
+_FORGET_NOTES: Final = text(
+    "UPDATE assignments SET note = NULL WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND note IS NOT NULL"
+)
+_DROP_TURNS: Final = text("DELETE FROM turns WHERE team = :team")
 _ADD: Final = text(
     f"""INSERT INTO assignments ({_COLUMNS})
     SELECT {_COLUMNS} FROM json_populate_recordset(NULL::assignments, CAST(:rows AS json))"""
@@ -125,3 +129,15 @@ async def end_merged(connection: AsyncConnection, survivors: Collection[UUID], *
     """End the open assignments of leads that became part of others."""
     if survivors:
         await connection.execute(_END_MERGED, {"ids": list(survivors), "now": now, "actor": actor})
+
+
+async def drop_turns(connection: AsyncConnection, team: str) -> None:
+    """Forget the turns of a team."""
+    await connection.execute(_DROP_TURNS, {"team": team})
+
+
+async def forget_notes(connection: AsyncConnection, ids: Collection[UUID]) -> int:
+    """Delete what people wrote about leads, and return of how many assignments."""
+    if not ids:
+        return 0
+    return (await connection.execute(_FORGET_NOTES, {"ids": list(ids)})).rowcount
