@@ -18,10 +18,22 @@ from service.outbound.formats.contract import Event, FormatSettings
 from service.outbound.formats.outcomes import outcome_of
 from service.outbound.formats.standard import signature_of
 
-__all__ = ["Settings", "body_of", "headers_of", "name", "outcome_of", "signed", "title", "types"]
+__all__ = [
+    "Settings",
+    "body_of",
+    "headers_of",
+    "name",
+    "outcome_of",
+    "setup",
+    "signed",
+    "title",
+    "token_request",
+    "types",
+]
 
 name: Final = "cloudevents"
 title: Final = "CloudEvents 1.0 over HTTP, binary mode, signed"
+setup: Final = "As for standard; what the event is stands in the headers ce-…, and the body is its data."
 signed: Final = True
 types: Final = None
 
@@ -80,3 +92,7 @@ def headers_of(
 
 def _instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def token_request(_settings: Settings, /) -> None:
+    """Return None: deliveries are signed."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from service.outbound.sending.answers import Answer
+from service.outbound.sending.answers import Answer, Outgoing
 
 Event = Mapping[str, Any]
 
@@ -58,6 +58,10 @@ class Format(Protocol):
         """Return the name people know, and what it is good for."""
 
     @property
+    def setup(self) -> str:
+        """Return what to do at the receiver, in a few sentences."""
+
+    @property
     def signed(self) -> bool:
         """Return whether deliveries are signed with the endpoint's secret; vendors have tokens of their own in the settings."""
 
@@ -76,6 +80,9 @@ class Format(Protocol):
         self, event: Event, settings: Any, /, *, body: bytes, secrets: Sequence[str], attempted_at: datetime
     ) -> dict[str, str]:
         """Return the headers of one try; ``secrets`` are those that sign now, the newest first."""
+
+    def token_request(self, settings: Any, /) -> Outgoing | None:
+        """Return what fetches an access token that stands in for `access_token` for a while, or None where none need be fetched."""
 
     def outcome_of(self, answer: Answer, /) -> Outcome:
         """Return what an answer means."""

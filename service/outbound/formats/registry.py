@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from service.outbound.formats.contract import Format
 
 # The modules of this room that are formats; a test holds each against the contract.
-_MODULES: Final = ("standard", "cloudevents")
+_MODULES: Final = ("standard", "cloudevents", "google_offline_conversions", "meta_capi", "feiyu")
 _FORMATS: Final = tuple(cast("Format", import_module(f"service.outbound.formats.{module}")) for module in _MODULES)
 
 FORMATS: Final[dict[str, Format]] = {one.name: one for one in _FORMATS}
@@ -21,6 +21,7 @@ def described() -> list[dict[str, Any]]:
         {
             "format": one.name,
             "title": one.title,
+            "setup": one.setup,
             "signed": one.signed,
             "types": None if one.types is None else list(one.types),
             "settings": one.Settings.model_json_schema(),

@@ -11,10 +11,24 @@ from service.outbound.formats.contract import Event, FormatSettings
 from service.outbound.formats.outcomes import outcome_of
 from service.outbound.signing import sign
 
-__all__ = ["Settings", "body_of", "headers_of", "name", "outcome_of", "signature_of", "signed", "title", "types"]
+__all__ = [
+    "Settings",
+    "body_of",
+    "headers_of",
+    "name",
+    "outcome_of",
+    "setup",
+    "signature_of",
+    "signed",
+    "title",
+    "types",
+]
 
 name: Final = "standard"
 title: Final = "Standard Webhooks: the event as JSON, signed"
+setup: Final = (
+    "Verify deliveries with any Standard Webhooks library and the endpoint's secret; answer 2xx within 15 seconds."
+)
 signed: Final = True
 types: Final = None
 
@@ -43,3 +57,7 @@ def signature_of(event: Event, body: bytes, /, *, secrets: Sequence[str], attemp
         "webhook-timestamp": str(timestamp),
         "webhook-signature": sign(secrets, identifier, timestamp, body),
     }
+
+
+def token_request(_settings: Settings, /) -> None:
+    """Return None: deliveries are signed."""

@@ -71,15 +71,15 @@ class Sender:
         """Raise `AddressRefused` for an address that nothing will ever be sent to; asks nobody for the addresses of a name."""
         self._guard.gate_for(url)
 
-    async def send(self, outgoing: Outgoing) -> Answer:
-        """Send it and return what came of it; raises nothing but cancellation."""
+    async def send(self, outgoing: Outgoing, *, kept: int = KEPT_BYTES) -> Answer:
+        """Send it and return what came of it, with the first ``kept`` bytes of the answer; raises nothing but cancellation."""
         started = time.perf_counter()
         try:
             gate, target = self._guard.gate_for(outgoing.url)
             if not _is_writable(outgoing.headers):
                 return _failed("request_invalid", started)
             async with asyncio.timeout(self._timeout):
-                return await self._send(gate, target, outgoing, started)
+                return await self._send(gate, target, outgoing, kept=kept, started=started)
         except AddressRefused:
             return _failed("address_refused", started)
         except TimeoutError:
@@ -109,28 +109,32 @@ class Sender:
         # One turn of the loop, in which the sockets are really closed.
         await asyncio.sleep(0)
 
-    async def _send(self, gate: Gate, target: Target, outgoing: Outgoing, started: float) -> Answer:
+    async def _send(self, gate: Gate, target: Target, outgoing: Outgoing, *, kept: int, started: float) -> Answer:
         """Send it, and once more when a connection that had been kept turns out to be closed: then nobody has read it."""
-        keep = self._keeps(target.origin)
+        session = self._session(gate, keep=self._keeps(target.origin))
         for left in reversed(range(_LAST_TRY)):
             _try.set(tried := _Try())
             try:
-                return await self._exchange(gate, target, outgoing, keep=keep, started=started)
+                return await self._exchange(session, target, outgoing, kept=kept, started=started)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 if tried.opened or not left:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def _exchange(self, gate: Gate, target: Target, outgoing: Outgoing, *, keep: bool, started: float) -> Answer:
-        session = self._sessions.get((gate, keep)) or self._open(gate, keep=keep)
+    async def _exchange(
+        self, session: aiohttp.ClientSession, target: Target, outgoing: Outgoing, *, kept: int, started: float
+    ) -> Answer:
         async with session.post(
             target.url, data=outgoing.body, headers=outgoing.headers, allow_redirects=False
         ) as response:
             _try.get().status = status = response.status
-            beginning = await _beginning(response)
+            beginning = await _beginning(response, kept)
             wait = retry_after(response.headers.get("retry-after"), clock.now())
         error: Trouble | None = "redirect" if 300 <= status <= 399 else None
         return Answer(status, error, _milliseconds(started), beginning, wait)
+
+    def _session(self, gate: Gate, *, keep: bool) -> aiohttp.ClientSession:
+        return self._sessions.get((gate, keep)) or self._open(gate, keep=keep)
 
     def _open(self, gate: Gate, *, keep: bool) -> aiohttp.ClientSession:
         guard = self._guard
@@ -181,12 +185,12 @@ class Sender:
         return True
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+async def _beginning(response: aiohttp.ClientResponse, kept: int) -> bytes:
     """Return the first bytes of a body; a connection with more to come is closed."""
     found = bytearray()
     try:
-        while len(found) < KEPT_BYTES:
-            piece = await response.content.read(KEPT_BYTES - len(found))
+        while len(found) < kept:
+            piece = await response.content.read(kept - len(found))
             if not piece:
                 return bytes(found)
             found += piece
