@@ -69,6 +69,8 @@ class LeadFilters(AttributesQuery, BaseModel):
     region: Values = []
     industry: Values = []
     company_size: Values = []
+    company_domain: Values = []
+    account_tier: Annotated[Values, Field(description="Leads of companies of this tier: `GET /v1/accounts`")] = []
     tag: Values = []
     missing: Annotated[
         Values, Field(description="Leads without a value of this field, or of this attribute: `attributes.plan`")

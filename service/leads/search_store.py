@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, cast, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, column, func, literal_column, or_, select, table, tuple_
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import Subquery
@@ -35,6 +35,7 @@ EQUAL: Final = {
     "region": leads.c.region,
     "industry": leads.c.industry,
     "company_size": leads.c.company_size,
+    "company_domain": leads.c.company_domain,
 }
 """What can be filtered by its value, or by having none."""
 
@@ -43,6 +44,10 @@ SEARCHED: Final[ColumnElement[Any]] = literal_column(
     "to_tsvector('simple'::regconfig, coalesce(leads.full_name, '') || ' ' || coalesce(leads.email, '') || ' ' "
     "|| coalesce(leads.company_name, ''))"
 )
+
+
+# What nurture says of companies; that room lies above this one, so it is named here and not imported.
+_ACCOUNT_TIERS: Final = table("account_tiers", column("domain", Text), column("tier", Text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +67,18 @@ def conditions(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions of a lead list; a list of values means any of them, and erased leads are left out."""
     found: list[ColumnElement[bool]] = [leads.c.erased_at.is_(None), leads.c.merged_into.is_(None)]
     missing = filters.get("missing", ())
-    for name, column in EQUAL.items():
+    for name, held in EQUAL.items():
         values = filters.get(name)
-        either = [column.in_(values)] if values else []
-        either += [column.is_(None)] if name in missing else []
+        either = [held.in_(values)] if values else []
+        either += [held.is_(None)] if name in missing else []
         if either:
             found.append(or_(*either))
     if tags := filters.get("tag"):
         found.append(leads.c.tags.overlap(tags))
     found += [has_attribute(leads.c.attributes, one) for one in filters.get("attributes", ())]
+    if tiers := filters.get("account_tier"):
+        of_tier = select(_ACCOUNT_TIERS.c.domain).where(_ACCOUNT_TIERS.c.tier.in_(tiers))
+        found.append(leads.c.company_domain.in_(of_tier))
     if segment := filters.get("segment"):
         found.append(is_of(segment, leads))
     found += [condition(filters[name]) for name, condition in _SPECIAL.items() if filters.get(name) is not None]

@@ -91,7 +91,7 @@ def recount(people: list[dict[str, Any]], journeys: dict[str, list[dict[str, Any
         "people": len(people),
         **{field: chosen(people, field) for field in ("name", "industry", "country", "size")},
         "stages": {stage: stages[stage] for stage in (*STAGES, "churned", "reactivated")},
-        "furthest_stage": max((one["furthest_stage"] for one in people), key=lambda stage: STAGES.index(stage)),
+        "furthest_stage": max((one["furthest_stage"] for one in people), key=STAGES.index),
         "score": int(score.quantize(Decimal(1), ROUND_HALF_UP)),
         "open": money(open_),
         "won": money(won),

@@ -264,3 +264,18 @@ async def test_versions_are_kept(client: AsyncClient, rule: Call, get: Call) -> 
     await rule(REST, expected_roles=["champion"])
     assert [one["version"] for one in (await get("/v1/account-tiers/versions"))["data"]] == [2, 1]
     assert (await get("/v1/account-tiers"))["expected_roles"] == ["champion"]
+
+
+async def test_leads_are_listed_by_the_tier_of_their_account(lead: Call, get: Call, rule: Call) -> None:
+    for email in ("a@acme.com", "b@acme.com", "c@acme.com", "d@globex.de", "e@gmail.com"):
+        await lead(email)
+    await rule(KEY, REST)
+
+    async def found(**query: Any) -> list[str]:
+        return [one["email"][0] for one in (await get("/v1/leads", sort="created_at", **query))["data"]]
+
+    assert await found(account_tier="key-account") == ["a", "b", "c"]
+    assert await found(account_tier=["key-account", "C"]) == ["a", "b", "c", "d"]
+    assert await found(account_tier="none") == []
+    assert await found(company_domain="globex.de") == ["d"]
+    assert await found(missing="company_domain") == ["e"]
