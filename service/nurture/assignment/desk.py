@@ -75,18 +75,18 @@ class Desk:
         desk = cls(book, rules, chooser, known=known, wake=wake)
         named = {rule.when.segment for rule in held.rules if rule.when.segment is not None}
         desk.segments = await find_segments(connection, sorted(named))
+        asked = {*teams, *_teams_of(held), *(row["team"] for row in known if row["team"] is not None)}
+        people = {*owners, *(rule.to.owner for rule in held.rules if rule.to.owner is not None)}
+        people |= {owner for entry in entries if (owner := entry.row["owner"]) is not None}
+        people |= {row["owner"] for row in known if row["status"] in OPEN}
         if any(rule.sticky_to_company for rule in held.rules):
+            ids = [entry.id for entry in entries]
             domains = {domain for entry in entries if (domain := entry.row["company_domain"])}
-            chooser.companies = await store.owners_of_companies(
-                connection, domains, besides=[entry.id for entry in entries]
-            )
-        asked = {*teams, *(rule.to.team for rule in held.rules), *(rule.fallback for rule in held.rules)} - {None}
-        asked |= {row["team"] for row in known if row["team"] is not None}
-        chooser.know_turns(await store.read_turns(connection, asked))  # type: ignore[arg-type]  # None was taken out
-        people = {*owners, *chooser.companies.values(), *(rule.to.owner for rule in held.rules)} - {None}
-        people |= {member.owner for key in asked for member in chooser.members(key)}  # type: ignore[arg-type]
-        people |= {entry.row["owner"] for entry in entries} | {row["owner"] for row in known if row["status"] in OPEN}
-        chooser.loads = await store.read_loads(connection, people)  # type: ignore[arg-type]
+            chooser.companies = await store.owners_of_companies(connection, domains, besides=ids)
+            people |= set(chooser.companies.values())
+        chooser.know_turns(await store.read_turns(connection, asked))
+        people |= {member.owner for key in asked for member in chooser.members(key)}
+        chooser.loads = await store.read_loads(connection, people)
         return desk
 
     def open_of(self, entry: Entry) -> Row | None:
@@ -234,3 +234,7 @@ class Desk:
         if self._timers:
             await write_timers(connection, self._timers)
         self._added, self._changed, self._timers = [], {}, {}
+
+
+def _teams_of(rules: AssignmentRules) -> set[str]:
+    return {key for rule in rules.rules for key in (rule.to.team, rule.fallback) if key is not None}

@@ -40,8 +40,8 @@ async def assign_lead(
     rules = await in_use(connection, actor=writer.actor, now=book.now)
     if body.team is not None and body.team not in rules.of(TEAMS).teams:
         raise Invalid("/team", f"there is no team {body.team!r}")
-    teams, owners = {body.team} - {None}, {body.owner} - {None}
-    desk = await Desk.open(book, [entry], rules=rules, teams=teams, owners=owners)  # type: ignore[arg-type]  # None was taken out
+    teams, owners = [body.team] if body.team else [], [body.owner] if body.owner else []
+    desk = await Desk.open(book, [entry], rules=rules, teams=teams, owners=owners)
     desk.reconcile(entry)
     found = _wanted(desk, entry, body)
     found.accept_within = found.accept_within or body.accept_within
@@ -59,7 +59,7 @@ def _wanted(desk: Desk, entry: Entry, body: AssignmentCreate) -> Found:
         why |= {"although": fault} if fault else {}
         return Found(owner=body.owner, method="by_hand", why=why)
     # Who has it now is not who it is to be given to.
-    besides = {entry.row["owner"]} - {None} if desk.open_of(entry) else set[str]()
+    besides = {entry.row["owner"]} if desk.open_of(entry) else set()
     if body.team is not None:
         passed: dict[str, str] = {}
         asked = {*besides, *desk.declined_by(entry)}
