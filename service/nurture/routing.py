@@ -18,6 +18,7 @@ from service.nurture.scoring import routes as scoring
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     activities.router,
     scoring.rules,
+    scoring.trials,
     scoring.router,
     assignment.router,
     teams.router,

@@ -14,10 +14,12 @@ from service.core.http.paging import Page, Paging, paginate
 from service.core.http.routing import ReadConnection, ServiceRoute
 from service.leads.fields import Instant
 from service.nurture.rule_routes import rule_routes
-from service.nurture.scoring import explaining
+from service.nurture.scoring import explaining, trying
 from service.nurture.scoring.checking import check_rules
 from service.nurture.scoring.rules import SCORING
 from service.nurture.scoring.schemas import LedgerEntryOut, ScoreOut
+from service.nurture.scoring.trial_schemas import TrialCreate, TrialOut
+from service.stats.attending import attended
 
 rules = rule_routes(
     SCORING,
@@ -27,6 +29,23 @@ rules = rule_routes(
     check=check_rules,
 )
 router = APIRouter(prefix="/v1/leads", route_class=ServiceRoute, tags=["scoring"], dependencies=[require("leads:read")])
+
+trials = APIRouter(prefix="/v1/scoring-rules", route_class=ServiceRoute, tags=["scoring"])
+
+
+@trials.post(
+    "/dry-run",
+    operation_id="try_scoring_rules",
+    summary="Try scoring rules on the last days",
+    response_model=TrialOut,
+    dependencies=[require("stats:read")],
+)
+async def try_scoring_rules(body: TrialCreate, request: Request, connection: ReadConnection) -> Response:
+    """How many scores would change, which thresholds would be crossed, how often each rule fires, and whether high scores really won. Of very many
+    leads a sample is looked at. Nothing is changed.
+    """
+    return await attended(request, trying.try_rules(connection, body, now=now()))
+
 
 _LISTED: Final = {"list": "score-entries"}
 

@@ -31,7 +31,8 @@ _ACTIVITIES: Final = text(
         SELECT lead_id, id, kind, occurred_at, channel, CASE WHEN :data THEN data END AS data,
             CAST((rating - rating_worst) / (rating_best - rating_worst) AS float) AS rating
         FROM activities WHERE activities.lead_id = wanted.lead_id
-            AND occurred_at >= coalesce(CAST(:since AS timestamptz), '-infinity') AND {_WORTH_A_LOOK}
+            AND occurred_at >= coalesce(CAST(:since AS timestamptz), '-infinity')
+            AND occurred_at <= coalesce(CAST(:until AS timestamptz), 'infinity') AND {_WORTH_A_LOOK}
         ORDER BY occurred_at DESC, id DESC LIMIT :most) AS did
     ORDER BY did.lead_id, did.occurred_at, did.id"""
 )
@@ -68,9 +69,17 @@ async def read_live(connection: AsyncConnection, ids: Collection[UUID]) -> dict[
 
 
 async def read_activities(
-    connection: AsyncConnection, ids: Collection[UUID], scoring: Scoring, *, at: datetime
+    connection: AsyncConnection,
+    ids: Collection[UUID],
+    scoring: Scoring,
+    *,
+    at: datetime,
+    until: datetime | None = None,
 ) -> dict[UUID, list[Activity]]:
-    """Return the activities of leads that the rules count and that can be worth anything at an instant, oldest first."""
+    """Return the activities of leads that the rules count and that can be worth anything at an instant, oldest first.
+
+    ``until`` leaves out what happened later. News are not held against the clock: that of another worker may be ahead.
+    """
     kinds, beginnings = scoring.kinds, scoring.beginnings
     found: dict[UUID, list[Activity]] = defaultdict(list)
     if ids and (kinds or beginnings):
@@ -81,6 +90,7 @@ async def read_activities(
                 "kinds": kinds,
                 "beginnings": beginnings,
                 "since": scoring.since(at),
+                "until": until,
                 "data": scoring.asks_for_data,
                 "most": MOST_ACTIVITIES,
             },

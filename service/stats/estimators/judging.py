@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, exp, log, sqrt
 
@@ -53,6 +53,66 @@ def area_under_curve(happened: Floats, scores: Floats) -> float | None:
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     won = float(ranks[happened > 0].sum())
     return (won - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def area_bounds(area: float, positives: int, negatives: int) -> tuple[float, float] | None:
+    """Return the 95 % bounds of an area under the curve; None if it happened to all or to none.
+
+    Newcombe (2006), Statistics in Medicine 25:559, method 5: the areas that are no further from the one observed than their own standard
+    error, by Hanley and McNeil's exponential model, allows. So the bounds lie in [0, 1] and say something even for an area of 0 or 1.
+    """
+    if not positives or not negatives:
+        return None
+    size = (positives + negatives) / 2 - 1
+
+    def is_out(value: float) -> bool:
+        spread = 1 + size * ((1 - value) / (2 - value) + value / (1 + value))
+        return (value - area) ** 2 > Z95**2 * value * (1 - value) * spread / (positives * negatives)
+
+    return _edge(0.0, area, is_out), _edge(1.0, area, is_out)
+
+
+def _edge(out: float, within: float, is_out: Callable[[float], bool]) -> float:
+    """Return where between two values the first is left, by halving."""
+    for _ in range(60):
+        middle = (out + within) / 2
+        if is_out(middle):
+            out = middle
+        else:
+            within = middle
+    return within
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Those of one tenth of the scores: the lowest and the highest of them, how many, and to how many of them it happened."""
+
+    number: int
+    low: float
+    high: float
+    mean: float
+    count: int
+    came_true: int
+
+
+def by_tenths(happened: Floats, scores: Floats) -> list[Tier]:
+    """Return the scores by tenths of their ranks, the lowest first, with to how many of each it happened.
+
+    Equal scores are never parted, so that tenths may differ in size, and some may be empty: these are left out.
+    """
+    if not scores.size:
+        return []
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(counts) - counts / 2) / scores.size
+    tenth = np.minimum((middle * 10).astype(np.int64), 9)[place]
+    tiers = []
+    for number in range(10):
+        chosen = tenth == number
+        if count := int(chosen.sum()):
+            some = scores[chosen]
+            true = int(happened[chosen].sum())
+            tiers.append(Tier(number + 1, float(some.min()), float(some.max()), float(some.mean()), count, true))
+    return tiers
 
 
 def share_difference(one: tuple[int, int], other: tuple[int, int]) -> tuple[float, float, float] | None:
