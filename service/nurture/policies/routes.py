@@ -14,10 +14,10 @@ from service.core.http.paging import Page, Paging
 from service.core.http.routing import Connection, ReadConnection, ServiceRoute
 from service.leads.fields import Instant
 from service.leads.routes import By
-from service.nurture.policies import operations
-from service.nurture.policies.answers import FiringOut, Outcome, ParkedOut, PolicyStatisticsOut
+from service.nurture.policies import operations, replaying
+from service.nurture.policies.answers import DryRunOut, FiringOut, Outcome, ParkedOut, PolicyStatisticsOut
 from service.nurture.policies.checking import check
-from service.nurture.policies.schemas import POLICIES, PolicyKey
+from service.nurture.policies.schemas import POLICIES, DryRun, PolicyKey
 from service.nurture.rule_routes import rule_routes
 
 rules_router = rule_routes(
@@ -79,6 +79,22 @@ async def read_statistics(
 ) -> Response:
     """By policy and outcome. A firing counts once, by the weightiest of its actions."""
     return json_answer(await operations.statistics(connection, days=days, now=clock.now()))
+
+
+@router.post(
+    "/policies/dry-run",
+    operation_id="dry_run_policies",
+    summary="Try policies on what happened",
+    response_model=DryRunOut,
+    dependencies=_READER,
+)
+async def dry_run_policies(body: DryRun, connection: ReadConnection) -> Response:
+    """Replays the past with these policies in force, changes nothing, and compares with what really happened.
+
+    What people and channels did is kept where it is still legal, what policies did is left out. Between the same two instants the same
+    policies always come to the same answer.
+    """
+    return json_answer(await replaying.dry_run(connection, body, now=clock.now()))
 
 
 @router.post(

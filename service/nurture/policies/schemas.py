@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
-from service.leads.fields import ShortText
+from service.leads.fields import Instant, ShortText
 from service.leads.filling import FILLED
 from service.lifecycle.stages import Stage
 from service.nurture.policies.loops import loops_in
@@ -183,6 +183,20 @@ class Policies(_In):
             )
             for keys in loops_in(self.policies)
         ]
+
+
+class DryRun(_In):
+    """Which policies to replay (absent: those that hold), over which time, and over which part of the leads."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    policies: Annotated[Policies, Field(description="Absent: those that hold")] | None = None
+    days: (
+        Annotated[int, Field(ge=1, le=3650, description="The last days before `to`: another way to say `from`")] | None
+    ) = None
+    from_: Annotated[Instant | None, Field(alias="from", description="When the policies come into force")] = None
+    to: Annotated[Instant, Field(description="Absent: now, and the answer says when that was")] | None = None
+    sample: Annotated[float, Field(gt=0, le=1, description="The part of the leads to replay, always the same ones")] = 1
 
 
 POLICIES: Final = RuleSet("policies", Policies)
