@@ -63,6 +63,9 @@ $(VENV)/.installed: requirements.lock requirements-build.lock pyproject.toml | $
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+# Node comes as a wheel; the library that receivers in Node verify with comes from its own lock, hashes and all.
+$(VENV)/.installed-dev: requirements-dev.lock tests/node/package-lock.json $(VENV)/.installed
 	$(PIP) --require-hashes -r requirements-dev.lock
+	mkdir -p $(VENV)/node && cp tests/node/package.json tests/node/package-lock.json $(VENV)/node/
+	PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
