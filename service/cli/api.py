@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import resource
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import click
 import uvicorn
@@ -12,6 +14,8 @@ from fastapi import FastAPI
 
 from service.core.children import end_with_supervisor
 from service.settings import Settings, load_settings
+
+_MANY: Final = 65_536
 
 
 class _Server(uvicorn.Server):
@@ -47,6 +51,13 @@ def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     )
 
 
+def allow_many_connections() -> None:
+    """Let this process have as many sockets as it may: many systems begin with 1,024, and readers of the change feed keep theirs."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = max(few, _MANY) if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (many, most))
+
+
 @click.command(hidden=True)
 @click.option("--socket", "descriptor", type=int, required=True)
 @click.option("--supervisor", type=int)
@@ -56,6 +67,7 @@ def api(descriptor: int, supervisor: int | None) -> None:
     end_with_supervisor(supervisor, grace=settings.shutdown_seconds)
     from service.app import create_app
 
+    allow_many_connections()
     app = create_app(settings)
     # What there is now lives as long as the process. A full collection that walked it would hold up every request for 100 ms.
     gc.collect()
