@@ -54,10 +54,15 @@ class Book:
         missing = [lead_id for lead_id in ids if lead_id not in self.entries]
         if missing:
             for row, journey in await store.lock_leads(self.connection, missing):
-                entry = self.entries[row["id"]] = Entry(row, life_of(row, journey), is_new=False)
-                entry.entered_as[journey["number"]] = journey["entered_as"]
-                # Whoever wrote to the lead while we waited for its lock read the clock after us: what is recorded later must say so.
-                self.now = max(self.now, row["updated_at"])
+                self.open(row, journey)
+
+    def open(self, row: dict[str, Any], journey: Mapping[str, Any]) -> Entry:
+        """Take a lead into the book as it was read."""
+        entry = self.entries[row["id"]] = Entry(row, life_of(row, journey), is_new=False)
+        entry.entered_as[journey["number"]] = journey["entered_as"]
+        # Whoever wrote to the lead while we waited for its lock read the clock after us: what is recorded later must say so.
+        self.now = max(self.now, row["updated_at"])
+        return entry
 
     async def take_one(self, lead_id: UUID) -> Entry:
         """Lock one lead that is to be changed; raises `LeadNotFound`, `LeadErased` or `LeadMerged`."""
@@ -300,6 +305,10 @@ class Book:
 
     async def flush(self) -> None:
         """Write everything the book holds at once."""
+        await store.flush(self.connection, self.gathered())
+
+    def gathered(self) -> dict[str, Sequence[Mapping[str, Any]]]:
+        """Return the rows of everything the book holds, as `store.flush` takes them. Only once: counting ends here."""
         journeys: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
         for entry, journey in self._journeys.values():
             counted, entered = not entry.row["test"], entry.enter(journey.number)
@@ -307,12 +316,11 @@ class Book:
             self._count(entry, journey)
         new = [entry.row for entry in self._changed.values() if entry.is_new]
         changed = [entry.row for entry in self._changed.values() if not entry.is_new]
-        await store.flush(
-            self.connection,
+        return (
             self._rows
             | self._deltas.rows()
             | self.pairs.rows()
-            | {"leads": new, store.CHANGED: changed, store.NEW_JOURNEYS: journeys[True], "journeys": journeys[False]},
+            | {"leads": new, store.CHANGED: changed, store.NEW_JOURNEYS: journeys[True], "journeys": journeys[False]}
         )
 
     def _count(self, entry: Entry, journey: Journey) -> None:

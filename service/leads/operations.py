@@ -14,7 +14,8 @@ from service.cleaning import normalise
 from service.cleaning.submission import Cleaned, Submission
 from service.core.errors import Invalid, ServiceError
 from service.core.http.etags import Precondition
-from service.leads import identity_store, store
+from service.core.http.unit import Unit
+from service.leads import at_once, identity_store, store
 from service.leads.amend import amend, claim_for, clean_patch, flatten, merge_patch, refuse_faults
 from service.leads.attributes.checking import checked, known_for
 from service.leads.attributes.definitions import Definitions
@@ -28,7 +29,7 @@ from service.leads.schemas import LeadCreate, LeadPatch, LeadUpsert, TransitionC
 from service.leads.steps import completed, step_from, step_with
 from service.leads.take_in import TakenIn, take_into
 from service.lifecycle.errors import LifecycleError
-from service.lifecycle.ledger import advance, allowed
+from service.lifecycle.ledger import Step, advance, allowed
 
 _NOT_SUBMITTED: Final = {"amount", "currency"}
 _NESTED: Final = frozenset({"external_ids", "attributes", "consent"})
@@ -61,6 +62,21 @@ def _with_checked(given: dict[str, Any], definitions: Definitions) -> dict[str, 
     return given | {"attributes": checked(given["attributes"], definitions)} if given.get("attributes") else given
 
 
+async def create_lead(unit: Unit, body: LeadCreate, writer: Writer) -> dict[str, Any]:
+    """Create or match one lead, and return it with ``matched_by`` and ``conflicts``; raises what speaks against it."""
+    if (connection := await unit.at_once()) is not None:
+        given = body.model_dump(exclude_unset=True)
+        given = _with_checked(given, await known_for(connection, [given.get("attributes")]))
+        book = Book(connection, now=writer.now, actor=writer.actor)
+        if (taken := await at_once.take_in_new(book, submission_of(given))) is not None:
+            return _shown(book, taken)
+        await unit.give_back()
+    outcome = (await create_leads(await unit.connection(), [body], writer))[0]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
 async def create_leads(
     connection: AsyncConnection, bodies: Sequence[LeadCreate], writer: Writer
 ) -> list[dict[str, Any] | Exception]:
@@ -85,8 +101,10 @@ def _attempt(operation: Any, *arguments: Any) -> Any:
 
 
 def _taken_out(book: Book, one: TakenIn) -> dict[str, Any] | Exception:
-    if one.error is not None:
-        return one.error
+    return _shown(book, one) if one.error is None else one.error
+
+
+def _shown(book: Book, one: TakenIn) -> dict[str, Any]:
     entry = book.entries[one.lead_id]  # type: ignore[index]  # only a refused submission has no lead
     return lead_out(entry.row) | {
         "matched_by": one.matched_by,
@@ -187,16 +205,26 @@ async def _region_for(connection: AsyncConnection, lead_id: UUID, patch: Mapping
     return row["country"] if row else None
 
 
-async def move_lead(
-    connection: AsyncConnection, lead_id: UUID, body: TransitionCreate, writer: Writer
-) -> dict[str, Any]:
+async def move_lead(unit: Unit, lead_id: UUID, body: TransitionCreate, writer: Writer) -> dict[str, Any]:
     """Move a lead by one event; returns the ledger's new row with the lead after it."""
+    if (connection := await unit.at_once()) is not None:
+        step = await step_from(connection, body)
+        book = Book(connection, now=writer.now, actor=writer.actor)
+        moved = _moved(book, await at_once.read_one(book, lead_id), step, body, writer)
+        if await at_once.write_unless_changed(book):
+            return moved
+        await unit.give_back()
+    connection = await unit.connection()
     step = await step_from(connection, body)
     book = Book(connection, now=writer.now, actor=writer.actor)
-    entry = await book.take_one(lead_id)
+    moved = _moved(book, await book.take_one(lead_id), step, body, writer)
+    await book.flush()
+    return moved
+
+
+def _moved(book: Book, entry: Entry, step: Step, body: TransitionCreate, writer: Writer) -> dict[str, Any]:
     writer.precondition.check(entry.row["version"])
     row = book.move(entry, completed(step, entry.row), touchpoint=_touchpoint_in(body))
-    await book.flush()
     return transition_out(row) | {"lead": lead_out(entry.row)}
 
 

@@ -12,7 +12,7 @@ from service.core.clock import now
 from service.core.http.answers import json_answer
 from service.core.http.auth import Caller, require
 from service.core.http.etags import IfMatch, strong
-from service.core.http.routing import Connection, ServiceRoute
+from service.core.http.routing import Connection, ServiceRoute, UnitOfWork
 from service.leads import aliases, batches, correcting, erase, operations, reading
 from service.leads.answers import (
     CorrectionOut,
@@ -63,12 +63,10 @@ def _lead(lead: dict[str, Any], *, status: int = 200) -> Response:
         200: {"model": LeadTakenOut, "description": "Matched: a touchpoint was added, what was missing was filled in"}
     },
 )
-async def create_lead(body: LeadCreate, connection: Connection, by: OfNoVersion) -> Response:
+async def create_lead(body: LeadCreate, unit: UnitOfWork, by: OfNoVersion) -> Response:
     """Match by external id, e-mail or phone; nothing that is known of a matched lead is overwritten."""
-    outcome = (await operations.create_leads(connection, [body], by))[0]
-    if isinstance(outcome, Exception):
-        raise outcome
-    return _lead(outcome, status=201 if outcome.pop("created") else 200)
+    lead = await operations.create_lead(unit, body, by)
+    return _lead(lead, status=201 if lead.pop("created") else 200)
 
 
 @router.post(
@@ -130,14 +128,14 @@ async def delete_identity(lead_id: UUID, kind: str, value: str, connection: Conn
 async def move_lead(
     lead_id: UUID,
     body: TransitionCreate,
-    connection: Connection,
+    unit: UnitOfWork,
     by: By,
     dry_run: Annotated[bool, Query(description="Say what would happen, and do nothing")] = False,  # noqa: FBT002  a query parameter
 ) -> Response:
     """Refused with 409 and what is allowed if the lead's stage has no such event, or a need is unmet."""
     if dry_run:
-        return json_answer(await operations.try_move(connection, lead_id, body, by))
-    done = await operations.move_lead(connection, lead_id, body, by)
+        return json_answer(await operations.try_move(await unit.connection(), lead_id, body, by))
+    done = await operations.move_lead(unit, lead_id, body, by)
     return json_answer(done, status=201, headers={"ETag": strong(done["lead"]["version"])})
 
 

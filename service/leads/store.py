@@ -38,6 +38,7 @@ _LOCKED_COLUMNS: Final[list[ColumnClause[Any]]] = [
     *(column(one.name) for one in leads.columns),
     *(column(_JOURNEY_PREFIX + one.name) for one in journeys.columns),
 ]
+_READ_ONE: Final = text(_SELECT_LOCKED + "= CAST(:id AS uuid)").columns(*_LOCKED_COLUMNS)
 _LOCK_ONE: Final = text(_SELECT_LOCKED + "= CAST(:id AS uuid) FOR UPDATE OF leads, journeys").columns(*_LOCKED_COLUMNS)
 _LOCK_MANY: Final = text(
     _SELECT_LOCKED + "= ANY(CAST(:ids AS uuid[])) ORDER BY leads.id FOR UPDATE OF leads, journeys"
@@ -90,13 +91,22 @@ async def lock_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list
     missing = set(ids) - {row["id"] for row in found}
     if missing and (held := await fetch(connection, _HOLD, ids=sorted(missing))):
         found += await _locked(connection, [row["id"] for row in held])
-    pairs = []
-    for row in found:
-        journey = {
-            name.removeprefix(_JOURNEY_PREFIX): row.pop(name) for name in list(row) if name.startswith(_JOURNEY_PREFIX)
-        }
-        pairs.append((row, journey))
-    return pairs
+    return [_apart(row) for row in found]
+
+
+def _apart(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    journey = {
+        name.removeprefix(_JOURNEY_PREFIX): row.pop(name) for name in list(row) if name.startswith(_JOURNEY_PREFIX)
+    }
+    return row, journey
+
+
+async def read_lead_and_journey(
+    connection: AsyncConnection, lead_id: UUID
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return a lead with its journey as they are at the moment, not locked; or None."""
+    rows = await fetch(connection, _READ_ONE, id=lead_id)
+    return _apart(rows[0]) if rows else None
 
 
 async def _locked(connection: AsyncConnection, ids: Collection[UUID]) -> list[dict[str, Any]]:
@@ -135,11 +145,12 @@ async def _write(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
 
 @cache
 def _flush_statement(parts: tuple[str, ...]) -> TextClause:
-    written = ", ".join(f"w{number} AS ({_part(name)})" for number, name in enumerate(parts))
+    written = ", ".join(f"w{number} AS ({part_of(name)})" for number, name in enumerate(parts))
     return text(f"WITH {written} SELECT")
 
 
-def _part(name: str) -> str:
+def part_of(name: str, condition: str = "") -> str:
+    """Return the SQL that writes the rows of one part; ``condition`` is a WHERE clause on which rows are added."""
     if name == CHANGED:
         columns = [column.name for column in leads.columns if column.name not in {"id", "created_at"}]
         assignments = ", ".join(f"{column} = new.{column}" for column in columns)
@@ -153,9 +164,9 @@ def _part(name: str) -> str:
         columns = [column.name for column in outbox.columns if column.name != "position"]
         return (
             f"INSERT INTO outbox ({', '.join(columns)}, position) SELECT {', '.join(columns)}, "
-            f"{POSITION} FROM {_recordset('outbox', name)}"
+            f"{POSITION} FROM {_recordset('outbox', name)}{condition}"
         )
-    insert = f"INSERT INTO {table.name} SELECT * FROM {_recordset(table.name, name)}"
+    insert = f"INSERT INTO {table.name} SELECT * FROM {_recordset(table.name, name)}{condition}"
     if table is duplicates:
         # A pair that looked alike is now known for more; what was decided of it stands.
         return (

@@ -88,7 +88,7 @@ async def take_into(
     taken = []
     for plan in plans:
         await _tell_tests(book, plan)
-        taken.append(_carry_out(book, plan, versions, words, via=via))
+        taken.append(carry_out(book, plan, versions, words, via=via))
     await _let_go(book, plans)
     await versions.remember(book)
     return taken
@@ -118,7 +118,8 @@ async def _let_go(book: Book, plans: Sequence[Plan]) -> None:
             await identity_store.release_identities(book.connection, plan.lead_id, sorted(brought))
 
 
-def _carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via: Via) -> TakenIn:
+def carry_out(book: Book, plan: Plan, versions: Versions, words: Words, *, via: Via) -> TakenIn:
+    """Do in the book what a plan that is settled says."""
     if not plan.identities:
         return TakenIn("refused", error=NoIdentity())
     if plan.rejected_for:

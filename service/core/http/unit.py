@@ -39,6 +39,19 @@ class Unit:
             self._reader = await connect(self._engine, autocommit=True)
         return self._reader
 
+    async def at_once(self) -> AsyncConnection | None:
+        """Return a connection for one statement that is a transaction of its own; None if the request's transaction has begun.
+
+        It has if the answer is to be kept under an ``Idempotency-Key``: that must be in the transaction of what was done.
+        """
+        return await self.reader() if self._connection is None else None
+
+    async def give_back(self) -> None:
+        """Give back the connection of `at_once`, before another one is asked for."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
     async def commit(self) -> None:
         """Make everything durable and give the connections back."""
         if self._connection is not None:
@@ -88,5 +101,11 @@ async def _reader(request: Request) -> AsyncConnection:
     return await unit.reader()
 
 
+async def _unit(request: Request) -> Unit:
+    unit: Unit = request.state.unit
+    return unit
+
+
 Connection = Annotated[AsyncConnection, Depends(_connection)]
 ReadConnection = Annotated[AsyncConnection, Depends(_reader)]
+UnitOfWork = Annotated[Unit, Depends(_unit)]
