@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core import clock, outage
 from service.core.database import transaction
-from service.core.ids import NIL, new_id
+from service.core.ids import new_id
 from service.outbound.delivering import feed_store, journal
 from service.outbound.delivering.desk import Desk, Sends, queued_entry
 from service.outbound.delivering.endpoint import Choose
@@ -130,19 +130,23 @@ class Dispatcher:
         rooms = {id_: room for id_, lane in lanes.items() if lane.has_queue and (room := lane.room_for_queue)}
         if not rooms:
             return False
-        # What is taken from the hand while we ask may be in the answer as it was before.
+        # What is decided while we ask may be in the answer as it was before.
         taken = {id_: set(lanes[id_].in_queue) for id_ in rooms}
         rows = await feed_store.due(connection, rooms, now=clock.now())
-        heads = [(row["endpoint_id"], row["lead_id"]) for row in rows if row["ordered"] and row["lead_id"] != NIL]
-        if heads:
-            rows += await feed_store.behind(connection, heads, limit=_BEHIND_EACH)
-        found = False
+        rows = [row for row in rows if row["id"] not in taken[row["endpoint_id"]]]
+        heads = [(row["endpoint_id"], row["lead_id"]) for row in rows if row["ordered"]]
+        behind = await feed_store.behind(connection, heads, limit=_BEHIND_EACH) if heads else []
+        # From here on nothing else happens until all of it is taken in hand: what is behind must not come without what it is behind of.
+        heard = set()
         for row in rows:
             lane = lanes[row["endpoint_id"]]
-            if row["id"] not in taken[row["endpoint_id"]] and row["id"] not in lane.in_queue:
+            if row["id"] not in lane.in_queue:
                 lane.take_again(queued_entry(row))
-                found = True
-        return found
+                heard.add((row["endpoint_id"], row["lead_id"]))
+        for row in behind:
+            if (row["endpoint_id"], row["lead_id"]) in heard:
+                lanes[row["endpoint_id"]].take_again(queued_entry(row))
+        return bool(heard)
 
     # Writing
 

@@ -52,7 +52,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
 async def app(app: FastAPI) -> AsyncIterator[FastAPI]:
     """The application, which may reach this machine."""
     await app.state.sender.close()
-    app.state.outbound_guard, app.state.sender = Guard(LOCAL), Sender(LOCAL, timeout=0.5)
+    app.state.outbound_guard, app.state.sender = Guard(LOCAL), Sender(LOCAL, timeout=5)
     yield app
     await app.state.sender.close()
 
@@ -88,18 +88,24 @@ def add(client: AsyncClient) -> Add:
 
 @pytest.fixture
 async def dispatcher(engine: AsyncEngine) -> AsyncIterator[Callable[..., Dispatcher]]:
-    """Make dispatchers, as each worker has one."""
-    sender = Sender(LOCAL, timeout=0.5)
-    yield lambda **given: Dispatcher(engine, sender, choose, **given)
-    await sender.close()
+    """Make dispatchers, as each worker has one: ``dispatcher(timeout=0.3)``."""
+    senders: list[Sender] = []
+
+    def make(timeout: float = 5, **given: Any) -> Dispatcher:
+        senders.append(Sender(LOCAL, timeout=timeout))
+        return Dispatcher(engine, senders[-1], choose, **given)
+
+    yield make
+    for sender in senders:
+        await sender.close()
 
 
 @pytest.fixture
-def deliver(dispatcher: Callable[..., Dispatcher]) -> Callable[[], Awaitable[int]]:
+def deliver(dispatcher: Callable[..., Dispatcher]) -> Callable[..., Awaitable[int]]:
     """Deliver all that can be delivered now: ``await deliver()`` → how often it was tried."""
 
-    async def run() -> int:
-        return await dispatcher().settle()
+    async def run(**given: Any) -> int:
+        return await dispatcher(**given).settle()
 
     return run
 
