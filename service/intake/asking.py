@@ -11,16 +11,16 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx
 import orjson
 
 from service.channels.contract import ChannelConfig, Fetch, Grievance
+from service.core.retry_after import seconds_asked
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 15.0
@@ -120,13 +120,5 @@ def _json(body: bytes) -> Any:
 
 def _wait(given: str | None, now: datetime) -> timedelta | None:
     """Return what Retry-After asks for, in seconds or as a date; at most six hours."""
-    if given is None:
-        return None
-    if given.strip().isascii() and given.strip().isdigit():
-        return min(timedelta(seconds=int(given.strip()[:9])), LONGEST_WAIT)
-    try:
-        until = email.utils.parsedate_to_datetime(given)
-    except ValueError:
-        return None
-    aware = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-    return min(max(aware - now, timedelta()), LONGEST_WAIT)
+    seconds = seconds_asked(given, now)
+    return None if seconds is None else min(timedelta(seconds=seconds), LONGEST_WAIT)

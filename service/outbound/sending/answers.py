@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 KEPT_BYTES: Final = 2048
@@ -46,17 +44,3 @@ class Answer:
     def ok(self) -> bool:
         """Return whether it was taken: 2xx, and all of it in time."""
         return self.error is None and self.status is not None and 200 <= self.status <= 299
-
-
-def retry_after(given: str | None, now: datetime) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, written as seconds or as a date; None for what is neither."""
-    if given is None:
-        return None
-    text = given.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        until = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)

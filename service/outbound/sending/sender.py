@@ -20,7 +20,8 @@ from typing import Any, Final, Self
 import aiohttp
 
 from service.core import clock
-from service.outbound.sending.answers import KEPT_BYTES, Answer, Outgoing, Trouble, retry_after
+from service.core.retry_after import seconds_asked
+from service.outbound.sending.answers import KEPT_BYTES, Answer, Outgoing, Trouble
 from service.outbound.sending.guard import Gate, Guard
 from service.outbound.sending.resolving import GuardedResolver, Resolve, ask_the_dns, ask_the_system
 from service.outbound.sending.targets import AddressRefused, Target
@@ -129,7 +130,7 @@ class Sender:
         ) as response:
             _try.get().status = status = response.status
             beginning = await _beginning(response, kept)
-            wait = retry_after(response.headers.get("retry-after"), clock.now())
+            wait = seconds_asked(response.headers.get("retry-after"), clock.now())
         error: Trouble | None = "redirect" if 300 <= status <= 399 else None
         return Answer(status, error, _milliseconds(started), beginning, wait)
 
