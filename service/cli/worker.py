@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
 from service.cli.connecting import database_address
+from service.core import loops
 from service.core.children import end_with_supervisor
 from service.settings import load_settings
 
@@ -20,4 +19,4 @@ def worker(supervisor: int | None) -> None:
     from service.app import run_worker
 
     with database_address(settings) as url:
-        asyncio.run(run_worker(settings.model_copy(update={"database_url": url})))
+        loops.run(run_worker(settings.model_copy(update={"database_url": url})))

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from service.core import logs
+from service.core import logs, loops
 from service.core.children import end_with_supervisor
 from service.core.database import create_engine
 from service.intake.imports.processes import work_until_idle
@@ -32,7 +32,7 @@ def main(supervisor: int, count: int) -> None:
         made.append(child)
     end_with_supervisor(supervisor, grace=settings.shutdown_seconds)
     logs.set_up(settings)
-    asyncio.run(_work(settings, made))
+    loops.run(_work(settings, made))
     for child in made:
         os.waitpid(child, 0)
 
