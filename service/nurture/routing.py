@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from service.nurture.accounts import routes as accounts
 from service.nurture.activities import routes as activities
+from service.nurture.assignment import pool_routes as pool
 from service.nurture.assignment import routes as assignment
 from service.nurture.assignment import team_routes as teams
 from service.nurture.deadlines import routes as deadlines
@@ -23,6 +24,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     assignment.router,
     teams.router,
     teams.rules_router,
+    pool.router,
     deadlines.router,
     deadlines.rules_router,
     deadline_statistics.router,

@@ -9,8 +9,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from service.leads.answers import LeadOut
-from service.leads.fields import LongText, ShortText
+from service.leads.fields import Instant, LongText, ShortText
+from service.leads.listing import LeadFilters, Values
 from service.nurture.assignment.rules import Span
+from service.stats.schemas.scope import Out, RateOut
 from service.stats.segments.schemas import SegmentKey
 
 Status = Literal["offered", "accepted", "rejected", "reclaimed", "released", "ended"]
@@ -43,7 +45,8 @@ class MemberOut(BaseModel):
     available: Annotated[bool, Field(description="Whether they can take another lead now: active, not away, not full")]
     given: Annotated[int, Field(description="Leads that they got by turns in this team")]
     due: Annotated[
-        float, Field(description="Leads that they have earned by their share and not got; always between -1 and 1")
+        float,
+        Field(description="Leads that they have earned by their share and not got: within one, where all can take all"),
     ]
 
 
@@ -89,6 +92,31 @@ class AssignmentDoneOut(BaseModel):
 
     assignment: AssignmentOut | None
     lead: LeadOut
+
+
+class AssignmentFilters(BaseModel):
+    """What assignments are chosen by; a filter given several times means any of its values. Test leads are left out."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    owner: Values = []
+    team: Values = []
+    rule: Values = []
+    method: Annotated[list[Method], Field(max_length=10)] = []
+    status: Annotated[list[Status], Field(max_length=6)] = []
+    reason: Values = []
+    accepted: Annotated[bool | None, Field(description="Whether it was ever accepted")] = None
+    missing: Annotated[list[Literal["team", "rule"]], Field(max_length=2, description="Those without one (too)")] = []
+    from_: Annotated[Instant | None, Field(alias="from", description="Assigned at or after this")] = None
+    to: Annotated[Instant | None, Field(description="Assigned before this")] = None
+
+
+class AssignmentQuery(AssignmentFilters):
+    """The parameters of the list of assignments."""
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: Annotated[str, Field(max_length=4000)] | None = None
+    count: Annotated[bool, Field(description="Also answer how many there are in all")] = False
 
 
 class AssignmentListOut(BaseModel):
@@ -142,6 +170,15 @@ class AssignmentRelease(_ByOwner):
     note: Note | None = None
 
 
+class PoolQuery(LeadFilters, BaseModel):
+    """The parameters of the pool: as those of the lead list, and its order and pages. Without `stage`: the stages of the rules."""
+
+    sort: Annotated[Sort, Field(description="`oldest`: longest in their stage; `best`: highest score")] = "oldest"
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: Annotated[str, Field(max_length=4000)] | None = None
+    count: Annotated[bool, Field(description="Also answer how many there are in all")] = False
+
+
 class Claim(_In):
     """Who takes a lead out of the pool, and which."""
 
@@ -169,3 +206,93 @@ class PoolOut(BaseModel):
     data: list[PooledOut]
     next_cursor: str | None
     total: int | None = None
+
+
+class AssignmentStatsQuery(BaseModel):
+    """`GET /v1/stats/assignment`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: Annotated[
+        str | None,
+        Field(alias="from", description="Assigned from then on: a date (in `tz`) or an instant. Absent: the beginning"),
+    ] = None
+    to: Annotated[str | None, Field(description="Assigned before then. Absent: everything so far")] = None
+    tz: Annotated[str, Field(description="IANA time zone of dates", examples=["Asia/Shanghai"])] = "UTC"
+    group_by: Annotated[
+        list[str], Field(max_length=4, description="Of owner, team, rule and method; repeated or separated by commas")
+    ] = ["owner"]
+    owner: Values = []
+    team: Values = []
+    rule: Values = []
+    method: Annotated[list[Method], Field(max_length=10)] = []
+
+
+class AssignmentDefinition(Out):
+    """What was counted: every parameter as it was understood, and all of it in words."""
+
+    from_: Annotated[datetime | None, Field(alias="from")]
+    to: datetime | None
+    tz: str
+    at: datetime
+    group_by: list[Literal["owner", "team", "rule", "method"]]
+    filters: dict[str, list[str]]
+    text: str
+
+
+class CountOut(Out):
+    """A figure, and the address of the assignments that it counts."""
+
+    count: int
+    assignments: str
+
+
+class ReasonCountOut(CountOut):
+    """The same, of one reason."""
+
+    reason: str
+
+
+class OutcomeOut(CountOut):
+    """How many ended so, and why."""
+
+    reasons: list[ReasonCountOut]
+
+
+class TimeToAcceptOut(Out):
+    """How long offers waited that were accepted."""
+
+    count: int
+    median_seconds: float | None
+
+
+class LoadOut(Out):
+    """What an owner has open at this moment."""
+
+    open: int
+    capacity: int | None
+    assignments: str
+
+
+class AssignmentGroupOut(Out):
+    """What became of the assignments of one group. Each is in one of `waiting`, `at_work`, and how it ended."""
+
+    key: dict[str, str | None]
+    assigned: CountOut
+    accepted: CountOut
+    acceptance: RateOut
+    waiting: CountOut
+    at_work: CountOut
+    rejected: OutcomeOut
+    reclaimed: OutcomeOut
+    released: OutcomeOut
+    ended: OutcomeOut
+    time_to_accept: TimeToAcceptOut
+    now: Annotated[LoadOut | None, Field(description="Where it is grouped by owner")]
+
+
+class AssignmentStatsOut(Out):
+    """`GET /v1/stats/assignment`."""
+
+    definition: AssignmentDefinition
+    groups: list[AssignmentGroupOut]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +17,7 @@ from service.nurture.assignment.following import ASSIGNMENT
 from service.nurture.engine import Nurture
 
 Json = dict[str, Any]
+Later = Callable[..., None]
 
 
 class Desk:
@@ -97,19 +100,18 @@ def desk(client: AsyncClient, engine: AsyncEngine) -> Desk:
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Move the clock on: ``later(hours=4)``."""
+def later(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Move the clock on: ``later(hours=4)``. Modules that took `now` by name are told the time as well."""
 
     def move(**by: float) -> None:
-        moment = clock.now() + timedelta(**by)
-        monkeypatch.setattr(clock, "now", lambda: moment)
-        for module in _READING_THE_CLOCK:
-            monkeypatch.setattr(f"{module}.now", lambda: moment)
+        before = clock.now
+        moment = before() + timedelta(**by)
+
+        def now() -> datetime:
+            return moment
+
+        for module in [*sys.modules.values()]:
+            if getattr(module, "__name__", "").startswith("service.") and vars(module).get("now") is before:
+                monkeypatch.setattr(module, "now", now)
 
     return move
-
-
-_READING_THE_CLOCK = ("service.leads.routes", "service.nurture.assignment.team_routes")
-
-Later = Callable[..., None]
-Await = Callable[..., Awaitable[Any]]
