@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.nurture.scoring.decay import Entry, bounded, fades_at, next_change, score_at
+from service.nurture.scoring.decay import Entry, bounded, fades_at, next_change
 
 DAY = timedelta(days=1)
 THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,6 +53,14 @@ def test_half_of_the_points_are_left_after_each_half_life(
     assert entry(points, half_life).worth(THEN + days * DAY) == left
 
 
+def score_at(some: list[Entry], at: datetime, *, low: int | None, high: int | None) -> int:
+    return bounded(sum(one.worth(at) for one in some), low, high)
+
+
+def soon(some: list[Entry], **given: Any) -> datetime | None:
+    return next_change(some, [one.worth(THEN) for one in some], THEN, **given)
+
+
 entries = st.lists(
     st.builds(
         entry,
@@ -75,7 +84,7 @@ def test_it_fades_when_it_says_so(some: list[Entry], days: float) -> None:
 @given(entries)
 def test_each_step_is_a_step_down_and_nothing_happens_before_it(some: list[Entry]) -> None:
     for one in some:
-        step = one.next_step(THEN)
+        step = one.next_step(THEN, one.worth(THEN))
         if step is None:
             assert one.worth(THEN) in {0, one.points}
             continue
@@ -96,7 +105,7 @@ def test_a_score_is_told_in_time(
 ) -> None:
     low, high = bounds
     now = score_at(some, THEN, low=low, high=high)
-    at = next_change(some, THEN, low=low, high=high, thresholds=thresholds, patience=DAY)
+    at = soon(some, low=low, high=high, thresholds=thresholds, patience=DAY)
     assert at is None or at > THEN
     instant = THEN + moment * DAY
     later = score_at(some, instant, low=low, high=high)
@@ -108,17 +117,17 @@ def test_a_score_is_told_in_time(
 
 def test_a_score_that_does_not_decay_is_never_told_again() -> None:
     some = [entry(5, None), entry(-3, None)]
-    assert next_change(some, THEN, low=0, high=None, thresholds=[4], patience=DAY) is None
-    assert next_change([], THEN, low=0, high=None, thresholds=[4], patience=DAY) is None
+    assert soon(some, low=0, high=None, thresholds=[4], patience=DAY) is None
+    assert soon([], low=0, high=None, thresholds=[4], patience=DAY) is None
 
 
 def test_a_threshold_does_not_wait() -> None:
     some = [entry(26, 1)]
-    crossed = next_change(some, THEN, low=0, high=None, thresholds=[25], patience=DAY)
+    crossed = soon(some, low=0, high=None, thresholds=[25], patience=DAY)
     assert crossed is not None
     assert crossed - THEN < DAY / 10
     assert score_at(some, crossed, low=0, high=None) == 24
-    assert next_change(some, THEN, low=0, high=None, thresholds=[], patience=DAY) == THEN + DAY
+    assert soon(some, low=0, high=None, thresholds=[], patience=DAY) == THEN + DAY
 
 
 @given(st.integers(), st.integers(-5, 5), st.integers(-5, 5))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.ids import new_id
-from service.nurture.scoring.decay import Entry, score_at
+from service.nurture.scoring.decay import Entry, bounded
 from service.nurture.scoring.ledger import Live, aged, reconcile
 from service.nurture.scoring.matching import Activity, Scoring
 from service.nurture.scoring.rules import ScoringRules
@@ -64,6 +64,10 @@ rules = st.builds(
 happenings = st.lists(
     st.tuples(st.floats(0, 200), st.sampled_from(KINDS), st.one_of(st.just(0.0), st.floats(0, 100))), max_size=25
 )
+
+
+def score_at(some: list[Entry], at: datetime, *, low: int | None, high: int | None) -> int:
+    return bounded(sum(one.worth(at) for one in some), low, high)
 
 
 class Book:

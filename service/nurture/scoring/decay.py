@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from math import exp2, floor, log2
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 _DAY: Final = timedelta(days=1)
@@ -18,8 +17,7 @@ _MOST_STEPS: Final = 2000
 Identity = tuple[str, UUID | None, int, float | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A time that a rule fired: ``points`` then, of which half are left after each half-life; None: all of them, for good.
 
     ``fades_at`` is from when on it is worth nothing.
@@ -49,10 +47,11 @@ class Entry:
         left = floor(abs(self.points) * exp2(-age / self.half_life_days) + 0.5)
         return left if self.points > 0 else -left
 
-    def next_step(self, at: datetime) -> datetime | None:
-        """Return the first instant after ``at`` at which it is worth less; None if that never comes."""
-        if self.half_life_days is None or (left := abs(self.worth(at))) == 0:
+    def next_step(self, at: datetime, worth: int) -> datetime | None:
+        """Return the first instant after ``at``, when it has this worth, at which it is worth less; None if that never comes."""
+        if self.half_life_days is None or worth == 0:
             return None
+        left = abs(worth)
         if left == 1:
             return self.fades_at
         age = self.half_life_days * log2(abs(self.points) / (left - 0.5))
@@ -78,13 +77,9 @@ def bounded(total: int, low: int | None, high: int | None) -> int:
     return high if high is not None and total > high else total
 
 
-def score_at(entries: Iterable[Entry], at: datetime, *, low: int | None, high: int | None) -> int:
-    """Return the score at an instant: the sum of what the entries are worth then, within its bounds."""
-    return bounded(sum(entry.worth(at) for entry in entries), low, high)
-
-
 def next_change(
     entries: Sequence[Entry],
+    worth: Sequence[int],
     at: datetime,
     *,
     low: int | None,
@@ -92,24 +87,24 @@ def next_change(
     thresholds: Collection[int],
     patience: timedelta,
 ) -> datetime | None:
-    """Return when a score is to be told again if nothing happens: at its next change, or None if there is none.
+    """Return when the score of entries, which have this worth, is to be told again if nothing happens: None if it never changes.
 
     Changes within ``patience`` wait for its end, unless one carries the score across one of the ``thresholds``: from below to it or
     above, or from there to below it.
     """
-    worth = [entry.worth(at) for entry in entries]
-    total = sum(worth)
+    left = list(worth)
+    total = sum(left)
     now, late = bounded(total, low, high), at + patience
-    steps = [(when, place) for place, entry in enumerate(entries) if (when := entry.next_step(at)) is not None]
+    steps = [(when, place) for place, entry in enumerate(entries) if (when := entry.next_step(at, left[place]))]
     heapify(steps)
     when = at
     for _ in range(_MOST_STEPS):
         if not steps:
             return None
         when, place = heappop(steps)
-        left = entries[place].worth(when)
-        total, worth[place] = total + left - worth[place], left
-        if (further := entries[place].next_step(when)) is not None:
+        less = entries[place].worth(when)
+        total, left[place] = total + less - left[place], less
+        if further := entries[place].next_step(when, less):
             heappush(steps, (further, place))
         if steps and steps[0][0] == when:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from service.nurture.scoring.decay import Entry
@@ -23,8 +23,7 @@ WORDS: Final[Mapping[Because, str]] = {
 """Why entries are ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """An entry that is in a ledger and has not been ended."""
 
     id: UUID
@@ -101,4 +100,4 @@ def _why(entry: Entry, scoring: Scoring, activities: Collection[UUID]) -> Becaus
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
     """Return a stored row as an entry."""
-    return Entry(**{name: row[name] for name in Entry.__slots__})
+    return Entry(**{name: row[name] for name in Entry._fields})

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from service.nurture.scoring.decay import Entry, fades_at, lasting
@@ -23,8 +22,7 @@ _BANDS: Final = tuple(bound for bound, _ in SCORE_BANDS if bound is not None)
 _ANY: Final = ".*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
+class Activity(NamedTuple):
     """As much of an activity as rules can ask for; ``rating`` is where on its scale it is, from 0 to 1."""
 
     id: UUID

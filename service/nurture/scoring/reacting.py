@@ -15,7 +15,7 @@ from service.leads import book
 from service.nurture.rounds import Change, Reaction, Round
 from service.nurture.rules import Rules
 from service.nurture.scoring import store
-from service.nurture.scoring.decay import Entry, next_change, score_at
+from service.nurture.scoring.decay import Entry, bounded, next_change
 from service.nurture.scoring.ledger import Outcome, aged, reconcile
 from service.nurture.scoring.matching import Scoring, seen
 from service.nurture.scoring.rules import SCORING
@@ -90,14 +90,14 @@ def _is_news(change: Change) -> bool:
 
 def _rows(entry: book.Entry, outcome: Outcome, this: Round) -> Iterator[dict[str, Any]]:
     for one in outcome.added:
-        columns = {name: getattr(one, name) for name in Entry.__slots__}
-        yield {**columns, "lead_id": entry.id, "id": new_id(), "recorded_at": this.now}
+        yield {**one._asdict(), "lead_id": entry.id, "id": new_id(), "recorded_at": this.now}
 
 
 def _settle(this: Round, entry: book.Entry, outcome: Outcome, scoring: Scoring) -> None:
     """Let the lead show its score, tell if that is another one, and be woken when it decays."""
     entries, rules = outcome.entries, scoring.rules
-    score = score_at(entries, this.now, low=rules.floor, high=rules.ceiling)
+    worth = [one.worth(this.now) for one in entries]
+    score = bounded(sum(worth), rules.floor, rules.ceiling)
     previous = entry.row["score"]
     if score != previous:
         entry.row["score"] = score
@@ -106,6 +106,7 @@ def _settle(this: Round, entry: book.Entry, outcome: Outcome, scoring: Scoring) 
     if any(one.half_life_days is not None for one in _touched(outcome)):
         at = next_change(
             entries,
+            worth,
             this.now,
             low=rules.floor,
             high=rules.ceiling,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
-from service.nurture.scoring.ledger import Live, entry_of
+from service.nurture.scoring.decay import Entry
+from service.nurture.scoring.ledger import Live
 from service.nurture.scoring.matching import Activity, Scoring
 
 Rows = Sequence[Mapping[str, Any]]
@@ -20,21 +20,24 @@ Rows = Sequence[Mapping[str, Any]]
 MOST_ACTIVITIES: Final = 1000
 """How many of a lead's activities are looked at: the newest of those that any rule counts."""
 
+# Rows of many leads come as columns, one row a lead: made into objects one by one they would cost more than all that is done with them.
+_COLUMNS: Final = ", ".join(f"array_agg({name} ORDER BY occurred_at, id)" for name in ("id", *Entry._fields))
 _LIVE: Final = text(
-    """SELECT lead_id, id, rule, version, kind, points, half_life_days, activity_id, occurred_at, fades_at
-    FROM score_entries WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND ended_at IS NULL ORDER BY lead_id, occurred_at, id"""
+    f"""SELECT lead_id, {_COLUMNS} FROM score_entries
+    WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND ended_at IS NULL GROUP BY lead_id"""
 )
+_TOLD_OF: Final = ", ".join(f"array_agg({name} ORDER BY occurred_at, id)" for name in Activity._fields)
 _WORTH_A_LOOK: Final = """(kind = ANY(CAST(:kinds AS text[]))
     OR EXISTS (SELECT FROM unnest(CAST(:beginnings AS text[])) AS beginning WHERE starts_with(kind, beginning)))"""
 _ACTIVITIES: Final = text(
     f"""SELECT did.* FROM unnest(CAST(:ids AS uuid[])) AS wanted (lead_id) CROSS JOIN LATERAL (
-        SELECT lead_id, id, kind, occurred_at, channel, CASE WHEN :data THEN data END AS data,
-            CAST((rating - rating_worst) / (rating_best - rating_worst) AS float) AS rating
-        FROM activities WHERE activities.lead_id = wanted.lead_id
-            AND occurred_at >= coalesce(CAST(:since AS timestamptz), '-infinity')
-            AND occurred_at <= coalesce(CAST(:until AS timestamptz), 'infinity') AND {_WORTH_A_LOOK}
-        ORDER BY occurred_at DESC, id DESC LIMIT :most) AS did
-    ORDER BY did.lead_id, did.occurred_at, did.id"""
+        SELECT wanted.lead_id, {_TOLD_OF} FROM (
+            SELECT id, kind, occurred_at, channel, CASE WHEN :data THEN data END AS data,
+                CAST((rating - rating_worst) / (rating_best - rating_worst) AS float) AS rating
+            FROM activities WHERE activities.lead_id = wanted.lead_id
+                AND occurred_at >= coalesce(CAST(:since AS timestamptz), '-infinity')
+                AND occurred_at <= coalesce(CAST(:until AS timestamptz), 'infinity') AND {_WORTH_A_LOOK}
+            ORDER BY occurred_at DESC, id DESC LIMIT :most) AS one HAVING count(*) > 0) AS did"""
 )
 _ADD: Final = text(
     "INSERT INTO score_entries SELECT * FROM json_populate_recordset(NULL::score_entries, CAST(:rows AS json))"
@@ -62,10 +65,11 @@ _LAST: Final = UUID(int=2**128 - 1)
 
 async def read_live(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, list[Live]]:
     """Return the entries of leads that have not been ended."""
-    found: dict[UUID, list[Live]] = defaultdict(list)
-    for row in await fetch(connection, _LIVE, ids=list(ids)):
-        found[row["lead_id"]].append(Live(row["id"], entry_of(row)))
-    return found
+    rows = await connection.execute(_LIVE, {"ids": list(ids)})
+    return {
+        lead_id: [Live(one, Entry._make(entry)) for one, *entry in zip(*columns, strict=True)]
+        for lead_id, *columns in rows
+    }
 
 
 async def read_activities(
@@ -81,25 +85,19 @@ async def read_activities(
     ``until`` leaves out what happened later. News are not held against the clock: that of another worker may be ahead.
     """
     kinds, beginnings = scoring.kinds, scoring.beginnings
-    found: dict[UUID, list[Activity]] = defaultdict(list)
-    if ids and (kinds or beginnings):
-        rows = await connection.execute(
-            _ACTIVITIES,
-            {
-                "ids": list(ids),
-                "kinds": kinds,
-                "beginnings": beginnings,
-                "since": scoring.since(at),
-                "until": until,
-                "data": scoring.asks_for_data,
-                "most": MOST_ACTIVITIES,
-            },
-        )
-        for lead_id, activity_id, kind, occurred_at, channel, data, rating in rows:
-            found[lead_id].append(
-                Activity(id=activity_id, kind=kind, occurred_at=occurred_at, channel=channel, rating=rating, data=data)
-            )
-    return found
+    if not ids or not (kinds or beginnings):
+        return {}
+    given = {
+        "ids": list(ids),
+        "kinds": kinds,
+        "beginnings": beginnings,
+        "since": scoring.since(at),
+        "until": until,
+        "data": scoring.asks_for_data,
+        "most": MOST_ACTIVITIES,
+    }
+    rows = await connection.execute(_ACTIVITIES, given)
+    return {lead_id: list(map(Activity._make, zip(*columns, strict=True))) for lead_id, *columns in rows}
 
 
 async def write(connection: AsyncConnection, *, added: Rows, ended: Rows) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.nurture.rules import read_rules
 from service.nurture.scoring import store, trial_store
 from service.nurture.scoring.checking import check_rules
-from service.nurture.scoring.decay import Entry, score_at
+from service.nurture.scoring.decay import Entry, bounded
 from service.nurture.scoring.matching import Scoring, seen
 from service.nurture.scoring.rules import SCORING
 from service.nurture.scoring.tallying import Tally
@@ -110,11 +110,11 @@ async def _score(
     activities = await store.read_activities(connection, {row["id"] for row in rows}, scoring, at=at, until=at)
 
     def work_out() -> list[tuple[int, list[Entry]]]:
-        bounds = {"low": scoring.rules.floor, "high": scoring.rules.ceiling}
+        low, high = scoring.rules.floor, scoring.rules.ceiling
         found = []
         for row in rows:
             entries = scoring.fit(row["seen"], at) + scoring.engagement(activities.get(row["id"], ()), at)
-            found.append((score_at(entries, at, **bounds), entries))
+            found.append((bounded(sum(entry.worth(at) for entry in entries), low, high), entries))
         return found
 
     return await asyncio.to_thread(work_out)
