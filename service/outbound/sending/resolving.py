@@ -36,18 +36,21 @@ def ask_the_dns() -> Resolve:
     others waiting.
     """
     try:
-        resolver = dns.asyncresolver.Resolver()
-    except dns.exception.DNSException:
-        # There are no name servers to be asked directly.
+        return asking(dns.asyncresolver.Resolver())
+    except dns.resolver.NoResolverConfiguration:
         return ask_the_system
+
+
+def asking(resolver: dns.asyncresolver.Resolver) -> Resolve:
+    """Return what asks this resolver, and remembers what it said for as long as it says."""
     resolver.cache = dns.resolver.LRUCache(_REMEMBERED)
 
     async def ask(host: str) -> list[Address]:
         try:
             found = await resolver.resolve_name(host, search=False, lifetime=_PATIENCE_SECONDS)
-            return [ip_address(address) for address in found.addresses()]
         except dns.exception.DNSException as trouble:
             raise OSError(f"{host}: {type(trouble).__name__}") from None
+        return [ip_address(address) for address in found.addresses()]
 
     return ask
 
