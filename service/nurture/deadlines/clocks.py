@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 from service.core.ids import new_id
@@ -71,7 +72,7 @@ def stays_of(ledger: Iterable[Mapping[str, Any]]) -> list[Stay]:
     channel: str | None = None
     journey = 0
     stays = []
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
+    for row, following in zip_longest(rows, rows[1:]):
         if row["journey"] != journey:
             journey, channel = row["journey"], row["channel"]
         left_at = following["occurred_at"] if following else None
