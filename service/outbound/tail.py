@@ -169,7 +169,8 @@ class Tail:
             async with asyncio.timeout_at(until):
                 await waiter.woken
         except TimeoutError:
-            return max(waiter.seen, self._end)
+            # Both may happen at once: what it was woken for is not behind it.
+            return waiter.seen if waiter.woken.done() else max(waiter.seen, self._end)
         finally:
             self._waiters.discard(waiter)
         return waiter.seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import ANY
@@ -154,6 +154,28 @@ async def test_the_watch_ends_when_nobody_waits(
     async with waiting(app, client) as (reader,):
         event_id = str(await publish())
         assert ids(await reader) == [event_id]
+
+
+async def test_an_event_that_comes_when_the_time_is_up_is_not_passed_over(
+    app: FastAPI, client: AsyncClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy process: before the waiting reader runs again, it was woken and its time is up."""
+    wake = tail.Tail._wake
+
+    def late(waiters: Iterable[Any]) -> None:
+        woken = list(waiters)
+        time.sleep(1.5)
+        # Next come the timers that are overdue; the readers run after them.
+        asyncio.get_running_loop().call_soon(wake, woken)
+
+    monkeypatch.setattr(tail.Tail, "_wake", staticmethod(late))
+    query = {"type": "lead.created"}
+    cursor = (await read(client, **query))["next_cursor"]
+    reader = asyncio.create_task(read(client, **query, after=cursor, wait=1))
+    await until(lambda: len(app.state.tail._waiters) == 1)
+    event_id = str(await publish())
+    page = await reader
+    assert ids(page) + ids(await read(client, **query, after=page["next_cursor"])) == [event_id]
 
 
 async def test_an_invented_cursor_ahead_of_everything_disturbs_nobody(
