@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from service.cli.connecting import database_address
@@ -18,5 +20,8 @@ def worker(supervisor: int | None) -> None:
     end_with_supervisor(supervisor, grace=settings.shutdown_seconds)
     from service.app import run_worker
 
+    # What there is now lives as long as the process, and need not be walked again and again.
+    gc.collect()
+    gc.freeze()
     with database_address(settings) as url:
         loops.run(run_worker(settings.model_copy(update={"database_url": url})))

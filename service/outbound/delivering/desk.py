@@ -41,10 +41,10 @@ class Desk:
         self._engine = engine
         self._readers = asyncio.Semaphore(_READERS)
 
-    async def events_between(self, after: Place, end: Place) -> list[Event]:
-        """Return the next events after a place and up to another one, at most `BATCH`."""
+    async def events_between(self, after: Place, end: Place, *, limit: int) -> list[Event]:
+        """Return the next events after a place and up to another one, at most so many."""
         async with self._readers, self.reader() as connection:
-            rows = await feed_store.events_between(connection, after, end=end, limit=BATCH)
+            rows = await feed_store.events_between(connection, after, end=end, limit=limit)
         read_at = asyncio.get_running_loop().time()
         return [event_of(row, read_at) for row in rows]
 

@@ -23,7 +23,6 @@ from service.outbound.delivering.desk import Desk, Sends, queued_entry
 from service.outbound.delivering.endpoint import Choose
 from service.outbound.delivering.holdings import Holdings
 from service.outbound.delivering.lane import Lane
-from service.outbound.following_store import end_of_feed
 
 _log = structlog.get_logger(__name__)
 
@@ -106,7 +105,7 @@ class Dispatcher:
         time, window, found = asyncio.get_running_loop().time(), self._desk.window, False
         async with self._desk.reader() as connection:
             if not self._begun:
-                window.begin(await end_of_feed(connection))
+                await window.begin(connection, min(lane.live.read for lane in self._lanes.values()))
                 self._begun = True
             while any(window.is_near_its_end(lane.live.read) for lane in self._lanes.values()):
                 more = await window.read_on(connection)

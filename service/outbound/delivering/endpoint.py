@@ -49,7 +49,7 @@ class Endpoint:
             return False
         if event.type in ABOUT_ENDPOINTS and event.data["endpoint"]["id"] == str(self.id):
             return False
-        if self.belongs is not None and ((lead := event.lead) is None or not self.belongs(lead)):
+        if self.belongs is not None and ((lead := event.data.get("lead")) is None or not self.belongs(lead)):
             return False
         return not isinstance(self._body(event), Skipped)
 
@@ -59,7 +59,7 @@ class Endpoint:
         if isinstance(body, Skipped):
             return None
         headers = self.format.headers_of(
-            event.shown(), self.settings, body=body, secrets=self.secrets(at), attempted_at=at
+            event.shown, self.settings, body=body, secrets=self.secrets(at), attempted_at=at
         )
         if event.traceparent is not None:
             headers["traceparent"] = event.traceparent
@@ -78,7 +78,7 @@ class Endpoint:
         return {"id": str(self.id), "host": host_of(self.url), "description": self.description}
 
     def _body(self, event: Event) -> bytes | Skipped:
-        made: bytes | Skipped = event.in_form(self.form, lambda: self.format.body_of(event.shown(), self.settings))
+        made: bytes | Skipped = event.in_form(self.form, lambda: self.format.body_of(event.shown, self.settings))
         return made
 
 

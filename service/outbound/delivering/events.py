@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,54 +16,50 @@ ABOUT_ENDPOINTS: Final = frozenset({"delivery.failed", "endpoint.disabled"})
 """Events that tell of an endpoint: that endpoint is not told, and that they fail is not told of, lest one failure makes many."""
 
 
-@dataclass(slots=True, eq=False)
+class Shown(dict[str, Any]):
+    """An event as the feed shows it. Its ``data`` is read each time it is asked for: it is asked for once, and would take much room."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str, **head: Any) -> None:
+        super().__init__(head)
+        self._text = text
+
+    def __missing__(self, key: str) -> Any:
+        if key != "data":
+            raise KeyError(key)
+        return orjson.loads(self._text)
+
+
 class Event:
-    """An event as the outbox has it; ``read_at`` is when it was read, by the event loop's clock."""
+    """An event as the outbox has it: ``text`` is what it says, ``read_at`` when it was read, by the event loop's clock."""
 
-    place: Place
-    lead_id: UUID
-    type: str
-    occurred_at: datetime
-    recorded_at: datetime
-    text: str
-    traceparent: str | None
-    read_at: float
-    _data: dict[str, Any] | None = None
-    _bodies: dict[Any, Any] = field(default_factory=dict)
+    __slots__ = ("_bodies", "id", "lead_id", "place", "read_at", "recorded_at", "shown", "traceparent", "type")
 
-    @property
-    def id(self) -> UUID:
-        """Return the event's id: the ``webhook-id`` of all its deliveries."""
-        return self.place[2]
-
-    @property
-    def sequence(self) -> int:
-        """Return the lead's version after the event."""
-        return self.place[1]
+    def __init__(self, row: Mapping[str, Any], read_at: float) -> None:
+        self.place: Place = (row["position"], row["sequence"], row["id"])
+        self.id: UUID = row["id"]
+        self.lead_id: UUID = row["lead_id"]
+        self.type: str = row["type"]
+        self.recorded_at: datetime = row["recorded_at"]
+        self.traceparent: str | None = row["traceparent"]
+        self.read_at = read_at
+        self.shown = Shown(
+            row["data"],
+            id=self.id,
+            type=self.type,
+            timestamp=row["occurred_at"],
+            recorded_at=self.recorded_at,
+            lead_id=None if self.lead_id == NIL else self.lead_id,
+            sequence=row["sequence"],
+        )
+        self._bodies: dict[Any, Any] = {}
 
     @property
     def data(self) -> dict[str, Any]:
-        """Return what the event says."""
-        if self._data is None:
-            self._data = orjson.loads(self.text)
-        return self._data
-
-    @property
-    def lead(self) -> Mapping[str, Any] | None:
-        """Return the lead as it was after the event; None if it belongs to no lead."""
-        return self.data.get("lead")
-
-    def shown(self) -> dict[str, Any]:
-        """Return the event as the feed shows it."""
-        return {
-            "id": self.id,
-            "type": self.type,
-            "timestamp": self.occurred_at,
-            "recorded_at": self.recorded_at,
-            "lead_id": None if self.lead_id == NIL else self.lead_id,
-            "sequence": self.sequence,
-            "data": self.data,
-        }
+        """Return what the event says, read anew."""
+        said: dict[str, Any] = self.shown["data"]
+        return said
 
     def in_form(self, key: Any, write: Callable[[], Any]) -> Any:
         """Return what ``write`` makes of the event; endpoints of the same form (``key``) share it."""
@@ -77,13 +72,4 @@ class Event:
 
 def event_of(row: Mapping[str, Any], read_at: float) -> Event:
     """Return the event of a row: ``position, sequence, id, lead_id, type, occurred_at, recorded_at, data`` (as text), ``traceparent``."""
-    return Event(
-        (row["position"], row["sequence"], row["id"]),
-        row["lead_id"],
-        row["type"],
-        row["occurred_at"],
-        row["recorded_at"],
-        row["data"],
-        row["traceparent"],
-        read_at,
-    )
+    return Event(row, read_at)

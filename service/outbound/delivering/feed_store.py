@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import fetch
+from service.core.ids import NIL
 from service.outbound.store import Place
 
 _EVENT: Final = (
@@ -55,6 +56,12 @@ _HELD: Final = text(
     WHERE endpoint_id = :id AND lead_id = ANY(CAST(:leads AS uuid[])) AND state = 'pending' AND ordered"""
 )
 
+# The place so many events before the end: those after it fit into memory.
+_NEAR_END: Final = text(
+    """SELECT position, sequence, id FROM outbox
+    WHERE position < :horizon ORDER BY position DESC, sequence DESC, id DESC OFFSET :count LIMIT 1"""
+)
+
 Row = dict[str, Any]
 Rows = list[Row]
 
@@ -62,6 +69,12 @@ Rows = list[Row]
 async def next_events(connection: AsyncConnection, after: Place, *, horizon: int, limit: int) -> Rows:
     """Return the events after a place and below a position."""
     return await fetch(connection, _NEXT, **_after(after), horizon=horizon, limit=limit)
+
+
+async def place_near_end(connection: AsyncConnection, *, horizon: int, count: int) -> Place:
+    """Return the place that so many events are behind; the beginning of the feed if there are fewer."""
+    rows = await fetch(connection, _NEAR_END, horizon=horizon, count=count)
+    return (rows[0]["position"], rows[0]["sequence"], rows[0]["id"]) if rows else (0, 0, NIL)
 
 
 async def events_between(connection: AsyncConnection, after: Place, *, end: Place, limit: int) -> Rows:

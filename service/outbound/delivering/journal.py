@@ -142,7 +142,7 @@ def _queued(endpoint: Endpoint, event: Event) -> Row:
 def _failure(event: Event, row: Row) -> Row:
     lead_id = None if event.lead_id == NIL else event.lead_id
     return {
-        "event": {"id": event.id, "type": event.type, "lead_id": lead_id, "sequence": event.sequence},
+        "event": {"id": event.id, "type": event.type, "lead_id": lead_id, "sequence": event.place[1]},
         "attempts": row["attempts"],
         "last_attempt": {"status": row["status"], "error": row["error"], "at": row["updated_at"]},
     }

@@ -32,12 +32,15 @@ from service.outbound.delivering.turns import Turns
 from service.outbound.delivering.window import FRESH_SECONDS
 from service.outbound.formats.contract import Outcome
 from service.outbound.sending.answers import Answer
+from service.outbound.store import Place
 
 _log = structlog.get_logger(__name__)
 
 ROOM: Final = 128
 _ROOM_FOR_REPLAYS: Final = 32
 _IDLE_SECONDS: Final = 1.0
+# Of the feed, for a probe: mostly the first one is wanted.
+_PROBED: Final = 10
 
 
 class Lane:
@@ -188,24 +191,24 @@ class Lane:
             self._reading = None
         self.tick()
 
-    async def _read_line(self, line: Line, end: object, room: int = BATCH) -> None:
+    async def _read_line(self, line: Line, end: Place, *, room: int = BATCH, size: int = BATCH) -> None:
         window = self._desk.window
-        place: Any = end
         if line is self.live and window.reaches_back_to(line.read):
-            events = [event for _, event in zip(range(BATCH), window.after(line.read), strict=False)]
+            events = [event for _, event in zip(range(size), window.after(line.read), strict=False)]
         else:
-            events = await self._desk.events_between(line.read, place)
-        if len(events) == BATCH:
-            place = events[-1].place
+            events = await self._desk.events_between(line.read, end, limit=size)
+        # What follows the last of them is read next time.
+        if len(events) == size:
+            end = events[-1].place
         held = self.held
         if self.has_queue or held:
             # What fails while we ask is in neither the answer nor what was held before.
             held |= await self._desk.held_leads(self.endpoint.id, {event.lead_id for event in events})
             held |= self.held
-        self._accept(line, events, held, end=place, room=room)
+        self._accept(line, events, held, end=end, room=room)
 
     def _accept(
-        self, line: Line, events: Iterable[Event], held: Iterable[UUID], *, end: Any, room: int = BATCH
+        self, line: Line, events: Iterable[Event], held: Iterable[UUID], *, end: Place, room: int = BATCH
     ) -> None:
         """Take events of a line: those that are wanted are added to what waits, or to the queue if their lead is held."""
         for event in events:
@@ -283,8 +286,13 @@ class Lane:
     async def _new(self) -> Entry | None:
         if (entry := self._turns.next()) is not None:
             return entry
-        await self._read_line(self.live, self._desk.window.end, room=1)
-        return self._turns.next()
+        size = _PROBED
+        while self.live.has_room and self.live.read < (end := self._desk.window.end):
+            await self._read_line(self.live, end, room=1, size=size)
+            if (entry := self._turns.next()) is not None:
+                return entry
+            size = BATCH
+        return None
 
     async def _queued(self, *, due: bool) -> Entry | None:
         ask = self._desk.due if due else self._desk.longest_untried

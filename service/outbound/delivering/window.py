@@ -29,10 +29,11 @@ class Window:
         self._events: list[Event] = []
         self._places: list[Place] = []
 
-    def begin(self, place: Place) -> None:
-        """Begin at a place, with nothing."""
-        self.start = self.end = place
-        self._events, self._places = [], []
+    async def begin(self, connection: AsyncConnection, earliest: Place) -> None:
+        """Begin where the first of the lanes stands, or not too far before the end."""
+        horizon = await read_horizon(connection)
+        near = await feed_store.place_near_end(connection, horizon=horizon, count=_MOST // 2)
+        self.start = self.end = max(near, earliest)
 
     def reaches_back_to(self, place: Place) -> bool:
         """Return whether everything after a place is here."""

@@ -135,13 +135,15 @@ def _example(endpoint: Endpoint, type_: str | None) -> Event:
     example = EVENT_TYPES[name].example
     lead_id = UUID(example["lead_id"]) if example["lead_id"] else NIL
     now = clock.now()
-    return Event(
-        (0, example["sequence"], new_id()),
-        lead_id,
-        name,
-        now,
-        now,
-        orjson.dumps(example["data"]).decode(),
-        None,
-        0.0,
-    )
+    row = {
+        "position": 0,
+        "sequence": example["sequence"],
+        "id": new_id(),
+        "lead_id": lead_id,
+        "type": name,
+        "occurred_at": now,
+        "recorded_at": now,
+        "data": orjson.dumps(example["data"]).decode(),
+        "traceparent": None,
+    }
+    return event_of(row, 0.0)
