@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Final
 
 from service.cleaning.submission import Submission
+from service.cli.engagement import Deed, deeds, job_title
 from service.lifecycle.ledger import Step
 from service.lifecycle.machine import Event
 from service.lifecycle.reasons import CATALOGUE
@@ -133,6 +134,7 @@ class Tale:
 
     submission: Submission
     steps: tuple[Step, ...]
+    deeds: tuple[Deed, ...] = ()
 
 
 def tales(count: int, *, seed: int, until: datetime) -> Iterator[Tale]:
@@ -142,7 +144,11 @@ def tales(count: int, *, seed: int, until: datetime) -> Iterator[Tale]:
         source = dice.choices(SOURCES, [source.share for source in SOURCES])[0]
         campaign = dice.choice(source.campaigns)
         submission = _person(dice, number, source.channel, campaign, start)
-        yield Tale(submission, tuple(_fate(dice, source, start, until)))
+        steps = tuple(_fate(dice, source, start, until))
+        # Dice of their own: what people do besides must not change what becomes of them.
+        own = Random(f"{seed}/{number}")  # noqa: S311  as above
+        title = job_title(own, steps)
+        yield Tale(replace(submission, job_title=title), steps, tuple(deeds(own, start, steps, until)))
 
 
 def _starts(dice: Random, count: int, until: datetime) -> Iterator[datetime]:

@@ -97,14 +97,15 @@ def note_activity(book: Book, entry: Entry, happening: Happening) -> dict[str, A
             "delivery_id": happening.delivery_id,
             "occurred_at": at,
             "key": happening.key,
-            **_columns(happening.rating),
+            **rating_columns(happening.rating),
         },
     )
     book.announce(entry, "lead.updated", {"changed": ["activities"], "activity": activity}, at=at)
     return activity
 
 
-def _columns(rating: Mapping[str, float] | None) -> dict[str, Decimal | None]:
+def rating_columns(rating: Mapping[str, float] | None) -> dict[str, Decimal | None]:
+    """Return a rating (``value``, ``worst``, ``best``) as an activity's columns have it."""
     return {
         column: None if rating is None else Decimal(repr(rating[name]))
         for column, name in (("rating", "value"), ("rating_worst", "worst"), ("rating_best", "best"))
