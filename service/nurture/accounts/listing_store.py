@@ -22,20 +22,18 @@ _NAMED: Final = f"""company_domain IN (
 
 
 def _known_for(column: str, name: str) -> str:
-    """Return the accounts most of whose people say so, as the summary has it; not all of which somebody does."""
-    return f"""company_domain IN (SELECT domain FROM (
-        SELECT DISTINCT ON (company_domain) company_domain AS domain, {column} AS value FROM standing
-        WHERE {column} <> '' AND company_domain IN (
-            SELECT company_domain FROM standing WHERE {column} = ANY(CAST(:{name} AS text[])))
-        GROUP BY company_domain, {column}
-        ORDER BY company_domain, count(*) DESC, max(created_at) DESC, {column}) AS told
-    WHERE value = ANY(CAST(:{name} AS text[])))"""
+    """Return whether most of an account's people say so, as the summary has it; asked of one account after the other."""
+    return f"""(SELECT {column} FROM standing AS colleague
+        WHERE colleague.company_domain = standing.company_domain AND {column} <> ''
+        GROUP BY {column} ORDER BY count(*) DESC, max(created_at) DESC, {column} LIMIT 1) = ANY(CAST(:{name} AS text[]))"""
 
 
 def _anybody(column: str) -> str:
     return f"company_domain IN (SELECT company_domain FROM standing WHERE {column} = ANY(CAST(:{column} AS text[])))"
 
 
+# What an account shows is what most of its people say; only where somebody says so it is worth asking.
+_SHOWN: Final = {"industry": "industry", "size": "company_size", "country": "country", "region": "region"}
 _TIERED: Final = "SELECT domain FROM account_tiers WHERE tier IS NOT NULL"
 _CONDITIONS: Final[Mapping[str, str]] = {
     "domain": "company_domain = ANY(CAST(:domain AS text[]))",
@@ -44,10 +42,15 @@ _CONDITIONS: Final[Mapping[str, str]] = {
     "without_tier": f"NOT EXISTS ({_TIERED} AND domain = company_domain)",
     "owner": _anybody("owner"),
     "stage": _anybody("stage"),
-    "industry": _known_for("industry", "industry"),
-    "size": _known_for("company_size", "size"),
-    "country": _known_for("country", "country"),
-    "region": _known_for("region", "region"),
+    **{
+        name: f"company_domain IN (SELECT company_domain FROM standing WHERE {column} = ANY(CAST(:{name} AS text[])))"
+        for name, column in _SHOWN.items()
+    },
+}
+# Of those groups that are left.
+_OF_GROUPS: Final[Mapping[str, str]] = {
+    **{name: _known_for(column, name) for name, column in _SHOWN.items()},
+    "people_gte": "count(*) >= :people_gte",
 }
 # What a list is sorted by, what has to stand beside the leads for it, and its type in a cursor.
 _PLACES: Final[Mapping[str, tuple[str, str | None, str]]] = {
@@ -60,38 +63,40 @@ _PLACES: Final[Mapping[str, tuple[str, str | None, str]]] = {
 }
 
 
-@lru_cache(maxsize=256)
-def _chosen(names: frozenset[str], by: str) -> str:
+_STANDING_LEADS: Final = f"""WITH standing AS NOT MATERIALIZED (
+    SELECT * FROM leads WHERE company_domain IS NOT NULL AND {STANDING})"""
+
+
+def _chosen(names: frozenset[str], by: str, after: str = "true") -> str:
     place, beside, _ = _PLACES[by]
     if beside is not None:
-        aggregated = f"SELECT * FROM ({beside}) AS deals WHERE currency = :currency" if "amount" in by else beside
-        columns = "domain AS beside_domain, amount" if "amount" in by else "domain AS beside_domain, score"
-        beside = f"LEFT JOIN (SELECT {columns} FROM ({aggregated}) AS each) AS beside ON beside_domain = company_domain"
-    where = " AND ".join(["true", *(_CONDITIONS[name] for name in sorted(names & _CONDITIONS.keys()))])
-    having = "HAVING count(*) >= :people_gte" if "people_gte" in names else ""
-    return f"""WITH standing AS NOT MATERIALIZED (SELECT * FROM leads WHERE company_domain IS NOT NULL AND {STANDING}),
-    chosen AS (
-        SELECT company_domain AS domain, {place} AS place FROM standing {beside or ""}
-        WHERE {where} GROUP BY company_domain {having})"""
+        value = "score" if by == "score" else "amount"
+        of_currency = "" if by == "score" else "WHERE currency = :currency"
+        found = f"SELECT domain AS beside_domain, {value} FROM ({beside}) AS each {of_currency}"
+        beside = f"LEFT JOIN ({found}) AS beside ON beside_domain = company_domain"
+    conditions = " AND ".join([after, *(_CONDITIONS[name] for name in sorted(names & _CONDITIONS.keys()))])
+    of_groups = " AND ".join(["true", *(_OF_GROUPS[name] for name in sorted(names & _OF_GROUPS.keys()))])
+    return f"""SELECT company_domain AS domain, {place} AS place FROM standing {beside or ""}
+    WHERE {conditions} GROUP BY company_domain HAVING {of_groups}"""
 
 
 @lru_cache(maxsize=256)
 def _page(names: frozenset[str], by: str, *, descending: bool, goes_on: bool) -> TextClause:
     side, way = ("<", "DESC") if descending else (">", "ASC")
     if by == "domain":
-        # One condition on the column of the index lets the groups be read one by one until the page is full.
-        after = f"WHERE domain {side} :after_domain" if goes_on else ""
-        order = f"domain {way}"
-    else:
-        kind = _PLACES[by][2]
-        after = f"WHERE (place, domain) {side} (CAST(:after_place AS {kind}), :after_domain)" if goes_on else ""
-        order = f"place {way}, domain {way}"
-    return text(f"{_chosen(names, by)} SELECT domain, place FROM chosen {after} ORDER BY {order} LIMIT :limit")
+        # Nothing stands between the groups and the limit: they are read along the index one by one until the page is full.
+        after = f"company_domain {side} :after_domain" if goes_on else "true"
+        return text(f"{_STANDING_LEADS} {_chosen(names, by, after)} ORDER BY company_domain {way} LIMIT :limit")
+    after = f"WHERE (place, domain) {side} (CAST(:after_place AS {_PLACES[by][2]}), :after_domain)" if goes_on else ""
+    return text(
+        f"""{_STANDING_LEADS}, chosen AS ({_chosen(names, by)})
+        SELECT domain, place FROM chosen {after} ORDER BY place {way}, domain {way} LIMIT :limit"""
+    )
 
 
 @lru_cache(maxsize=256)
 def _total(names: frozenset[str]) -> TextClause:
-    return text(f"{_chosen(names, 'domain')} SELECT count(*) FROM chosen")
+    return text(f"{_STANDING_LEADS}, chosen AS ({_chosen(names, 'domain')}) SELECT count(*) FROM chosen")
 
 
 async def choose_accounts(

@@ -43,6 +43,14 @@ _TITLES: Final = text(
     AND id <> ALL(CAST(:said AS uuid[]))
     GROUP BY company_domain, job_title ORDER BY company_domain, people DESC, job_title"""
 )
+# As the leads' index has the words. They say which to compare; whether a name is the same is for the caller to say.
+_NAMING: Final = text(
+    f"""SELECT id, full_name, company_name FROM leads
+    WHERE to_tsvector('simple'::regconfig, coalesce(full_name, '') || ' ' || coalesce(email, '') || ' '
+        || coalesce(company_name, '')) @@ to_tsquery('simple', :words)
+    AND company_domain IS NULL AND company_name IS NOT NULL AND {STANDING} ORDER BY id DESC LIMIT :limit"""
+)
+_EXISTS: Final = text(f"SELECT EXISTS (SELECT FROM leads WHERE company_domain = :domain AND {STANDING})")
 _HISTORY: Final = text(
     """SELECT id, role, note, actor, at, ended_at FROM buying_roles
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) ORDER BY at, id"""
@@ -105,6 +113,16 @@ async def read_titles(
 ) -> list[dict[str, Any]]:
     """Return the job titles of accounts and how many have each, but for those whose role was said."""
     return await fetch(connection, _TITLES, domains=sorted(domains), said=sorted(said)) if domains else []
+
+
+async def has_people(connection: AsyncConnection, domain: str) -> bool:
+    """Say whether anybody of a company is known."""
+    return bool((await connection.execute(_EXISTS, {"domain": domain})).scalar_one())
+
+
+async def read_naming(connection: AsyncConnection, words: str, *, limit: int) -> list[dict[str, Any]]:
+    """Return leads without a domain whose words have all of these (a ``tsquery``), the newest first: ``id, full_name, company_name``."""
+    return await fetch(connection, _NAMING, words=words, limit=limit)
 
 
 async def read_history(connection: AsyncConnection, ids: Collection[UUID]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.leads.erase import Erased
 from service.leads.privacy.export_store import merged_into
 from service.nurture.accounts import people_store, remains_store
+from service.nurture.accounts.tiers import ACCOUNT_TIERS
 
 
 async def tell_roles(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
@@ -41,6 +42,7 @@ async def erase_from_accounts(connection: AsyncConnection, erased: Erased) -> in
         return 0
     emptied = await people_store.forget_notes(connection, erased.lead_ids)
     await remains_store.keep_remains(connection, erased.lead_ids)
-    await remains_store.mark_due(connection, erased.lead_ids)
-    await remains_store.forget_accounts(connection, erased.lead_ids)
+    await remains_store.mark_due(connection, erased.lead_ids, rules=ACCOUNT_TIERS.name)
+    if left := await remains_store.left_by(connection, erased.lead_ids):
+        await remains_store.forget_accounts(connection, left)
     return emptied

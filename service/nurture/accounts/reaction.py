@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.nurture.accounts import summary_store, tier_store
+from service.nurture.accounts import remains_store, summary_store, tier_store
 from service.nurture.accounts.gathering import NOT_THEIRS, facts_of
 from service.nurture.accounts.saying import CHANGED
 from service.nurture.accounts.tiers import ACCOUNT_TIERS, AccountTiers, Verdict, tier_of
@@ -40,13 +40,16 @@ async def react(this: Round) -> None:
     domains = {entry.row["company_domain"] for entry, _ in changed}
     domains |= await tier_store.domains_since(this.connection, _moved(changed))
     domains |= await tier_store.domains_of(this.connection, _merged(changed))
-    domains |= await tier_store.take_due(this.connection, limit=_DUE)
+    domains |= (due := await tier_store.take_due(this.connection, limit=_DUE))
     swept = {entry.row["company_domain"] for entry, change in concerned if ACCOUNTS.name in change.swept} - domains
     held = await tier_store.read_tiers(this.connection, (domains | swept) - {None})
     # What was looked at with these rules for the sake of a colleague need not be looked at again.
     domains |= {domain for domain in swept if domain not in held or held[domain]["version"] != version}
     await _watch(this, rules, [entry.id for entry, _ in concerned])
-    await give_tiers(this.connection, domains - {None}, rules, version=version, now=this.now)
+    gone = await give_tiers(this.connection, domains - {None}, rules, version=version, now=this.now)
+    # Nobody is left, and one of them was erased: the domain may have been theirs alone.
+    if forgotten := gone & due:
+        await remains_store.forget_accounts(this.connection, forgotten)
 
 
 def _moved(changed: Collection[tuple[Any, Change]]) -> dict[UUID, int]:
@@ -86,10 +89,13 @@ async def _watch(this: Round, rules: AccountTiers, ids: Collection[UUID]) -> Non
 
 async def give_tiers(
     connection: AsyncConnection, domains: Collection[str], rules: AccountTiers, *, version: int, now: datetime
-) -> None:
-    """Write down what the rules say of accounts, and tell of those whose tier changed. For one at a time: the engine."""
+) -> set[str]:
+    """Write down what the rules say of accounts, and tell of those whose tier changed; return those that nobody is of any more.
+
+    For one at a time: the engine.
+    """
     if not domains:
-        return
+        return set()
     held = await tier_store.read_tiers(connection, domains)
     facts = await facts_of(connection, rules, domains, now=now)
     rows, events = [], []
@@ -106,6 +112,7 @@ async def give_tiers(
         await tier_store.drop_tiers(connection, gone)
     if events:
         await insert_events(connection, events)
+    return set(domains) - facts.keys()
 
 
 def _event(

@@ -21,6 +21,7 @@ from service.leads.privacy.export_store import merged_into
 from service.lifecycle.stages import FUNNEL
 from service.nurture.accounts import engagement_store, gathering, listing_store, people_store, summary_store, tier_store
 from service.nurture.accounts.errors import AccountNotFound, PersonNotFound
+from service.nurture.accounts.naming import possible_people
 from service.nurture.accounts.present import account_out, coverage_out, explained, person_out
 from service.nurture.accounts.schemas import AccountQuery, EngagementQuery, PeopleQuery
 from service.nurture.accounts.tiers import ACCOUNT_TIERS
@@ -102,7 +103,9 @@ async def read_account(
 ) -> dict[str, Any]:
     """Return all that is known of an account; raises `AccountNotFound`."""
     domain = domain_of(account_id)
-    row = await _found(connection, domain)
+    row = (await summary_store.read_summaries(connection, [domain])).get(domain)
+    if row is None:
+        raise _unknown(domain)
     held, supposed = await gathering.roles_of(connection, [domain])
     rules = (await read_rules(connection)).of(ACCOUNT_TIERS)
     first = await _people(connection, domain, PeopleQuery(limit=_FIRST_PEOPLE), after=None, limit=_FIRST_PEOPLE)
@@ -113,6 +116,7 @@ async def read_account(
         "engagement": await _engagement(connection, domain, query, now=now),
         "first_people": [person_out(one.row, one.said) for one in first],
         "all_people": f"/v1/accounts/{quote(domain, safe='')}/people",
+        "possible_people": await possible_people(connection, account_out(row)["name"]),
         "left_out": {"test": await summary_store.count_tests(connection, domain)},
     }
 
@@ -124,7 +128,7 @@ async def list_people(
     domain = domain_of(account_id)
     kinds = _PEOPLE_PLACES[query.sort.removeprefix("-")]
     after = PageQuery(query.limit, query.cursor).after(filters, *kinds)
-    await _found(connection, domain)
+    await _insist_on(connection, domain)
     return await _people(connection, domain, query, after=after, limit=query.limit + 1)
 
 
@@ -161,7 +165,7 @@ async def read_engagement(
 ) -> dict[str, Any]:
     """Return what happened with an account over time; raises `AccountNotFound`."""
     domain = domain_of(account_id)
-    await _found(connection, domain)
+    await _insist_on(connection, domain)
     return await _engagement(connection, domain, query, now=now)
 
 
@@ -212,8 +216,10 @@ async def count_accounts(connection: AsyncConnection) -> dict[str, Any]:
     return {"data": rows, "next_cursor": None}
 
 
-async def _found(connection: AsyncConnection, domain: str) -> dict[str, Any]:
-    rows = await summary_store.read_summaries(connection, [domain])
-    if domain not in rows:
-        raise AccountNotFound(f"nobody of {domain} is known")
-    return rows[domain]
+async def _insist_on(connection: AsyncConnection, domain: str) -> None:
+    if not await people_store.has_people(connection, domain):
+        raise _unknown(domain)
+
+
+def _unknown(domain: str) -> AccountNotFound:
+    return AccountNotFound(f"nobody of {domain} is known")

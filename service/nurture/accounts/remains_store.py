@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.core.database import fetch
 from service.core.ids import NIL
 from service.nurture.accounts.parts_store import STANDING
 
@@ -17,9 +18,11 @@ _ERASED: Final = (
     f"SELECT * FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) AND company_domain IS NOT NULL AND {STANDING}"
 )
 _DOMAINS: Final = "SELECT company_domain FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) AND company_domain IS NOT NULL"
-_FORGOTTEN: Final = f"""SELECT domain FROM (SELECT DISTINCT company_domain AS domain FROM ({_DOMAINS}) AS theirs) AS left_by
+_FORGOTTEN: Final = text(
+    f"""SELECT domain FROM (SELECT DISTINCT company_domain AS domain FROM ({_DOMAINS}) AS theirs) AS left_by
     WHERE NOT EXISTS (SELECT FROM leads AS other WHERE other.company_domain = left_by.domain
         AND other.id <> ALL(CAST(:ids AS uuid[])) AND other.merged_into IS NULL AND other.erased_at IS NULL)"""
+)
 _KEEP: Final = text(
     f"""INSERT INTO account_remains (domain, currency, deals, amount)
     SELECT lead.company_domain, CASE WHEN journey.amount IS NULL THEN '' ELSE journey.currency END AS currency, count(*),
@@ -29,20 +32,18 @@ _KEEP: Final = text(
     ON CONFLICT (domain, currency) DO UPDATE
     SET deals = account_remains.deals + excluded.deals, amount = account_remains.amount + excluded.amount"""
 )
+# Without rules there is nobody who would look.
 _MARK_DUE: Final = text(
-    f"INSERT INTO accounts_due (domain) SELECT DISTINCT company_domain FROM ({_DOMAINS}) AS theirs ON CONFLICT DO NOTHING"
+    f"""INSERT INTO accounts_due (domain) SELECT DISTINCT company_domain FROM ({_DOMAINS}) AS theirs
+    WHERE EXISTS (SELECT FROM rule_versions WHERE name = :rules) ON CONFLICT DO NOTHING"""
 )
-_FORGET: Final = (
-    text(
-        """UPDATE outbox SET data = data || '{"account": {"id": null, "domain": null}}'
-        WHERE lead_id = :nil AND type = 'account.tier_changed' AND data #>> '{account,domain}' IN ("""
-        + _FORGOTTEN
-        + ")"
-    ),
-    *(
-        text(f"DELETE FROM {table} WHERE domain IN ({_FORGOTTEN})")
-        for table in ("account_tiers", "accounts_due", "account_remains")
-    ),
+_REDACT: Final = text(
+    """UPDATE outbox SET data = data || '{"account": {"id": null, "domain": null}}'
+    WHERE lead_id = :nil AND type = 'account.tier_changed' AND data #>> '{account,domain}' = ANY(CAST(:domains AS text[]))"""
+)
+_FORGET: Final = tuple(
+    text(f"DELETE FROM {table} WHERE domain = ANY(CAST(:domains AS text[]))")
+    for table in ("account_tiers", "account_remains")
 )
 
 
@@ -51,13 +52,18 @@ async def keep_remains(connection: AsyncConnection, ids: Collection[UUID]) -> No
     await connection.execute(_KEEP, {"ids": sorted(ids)})
 
 
-async def mark_due(connection: AsyncConnection, ids: Collection[UUID]) -> None:
-    """Have the accounts of these leads looked at again."""
-    await connection.execute(_MARK_DUE, {"ids": sorted(ids)})
+async def mark_due(connection: AsyncConnection, ids: Collection[UUID], *, rules: str) -> None:
+    """Have the accounts of these leads looked at again, if there are rules of this name."""
+    await connection.execute(_MARK_DUE, {"ids": sorted(ids), "rules": rules})
 
 
-async def forget_accounts(connection: AsyncConnection, ids: Collection[UUID]) -> None:
-    """Forget the accounts that have nobody but these leads, in events as well."""
+async def left_by(connection: AsyncConnection, ids: Collection[UUID]) -> list[str]:
+    """Return the accounts that have nobody but these leads."""
+    return [row["domain"] for row in await fetch(connection, _FORGOTTEN, ids=sorted(ids))]
+
+
+async def forget_accounts(connection: AsyncConnection, domains: Collection[str]) -> None:
+    """Forget accounts, in events as well."""
+    await connection.execute(_REDACT, {"nil": NIL, "domains": sorted(domains)})
     for statement in _FORGET:
-        names = {"ids": sorted(ids)} | ({"nil": NIL} if ":nil" in str(statement) else {})
-        await connection.execute(statement, names)
+        await connection.execute(statement, {"domains": sorted(domains)})

@@ -241,6 +241,14 @@ class PeopleOut(BaseModel):
     next_cursor: str | None
 
 
+class PossiblePersonOut(BaseModel):
+    """A lead that names the company and has no domain; it does not count."""
+
+    lead_id: UUID
+    full_name: str | None
+    company_name: str
+
+
 class AccountDetailOut(AccountOut):
     """An account with how its facts were chosen, what its score is made of, why it has its tier, who is missing, and its first people."""
 
@@ -252,6 +260,10 @@ class AccountDetailOut(AccountOut):
     engagement: EngagementOut
     first_people: list[PersonOut]
     all_people: Annotated[str, Field(description="The address of all of its people")]
+    possible_people: Annotated[
+        list[PossiblePersonOut],
+        Field(description="Up to 20 leads that name the company and have no domain; give them one"),
+    ]
     left_out: Annotated[dict[str, int], Field(description="Leads of the domain that do not count: `test`")]
 
 

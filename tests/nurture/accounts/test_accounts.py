@@ -90,6 +90,23 @@ async def test_test_leads_are_left_out_and_that_is_said(client: AsyncClient) -> 
     assert (account["people"], account["left_out"]) == (3, {"test": 1})
 
 
+async def test_leads_that_only_name_the_company_are_possible_people(client: AsyncClient) -> None:
+    await company(client)
+    await lead(client, "fay@gmail.com", company={"name": "ACME Ltd."})
+    await lead(client, "gus@gmail.com", company={"name": "Acme Tools"})
+    await lead(client, "hu@shanghai-jixie.cn", company={"name": "上海机械有限公司"})
+    await lead(client, "li@qq.com", company={"name": "上海机械股份有限公司"})
+    await lead(client, "jo@mueller-shop.de", company={"name": "Müller & Söhne GmbH"})
+    await lead(client, "kim@gmx.de", company={"name": "MÜLLER SÖHNE"})
+    for domain, names in {
+        "acme.com": ["ACME Ltd.", "Acme GmbH"],
+        "shanghai-jixie.cn": ["上海机械股份有限公司"],
+        "mueller-shop.de": ["MÜLLER SÖHNE"],
+    }.items():
+        account = await get(client, f"/v1/accounts/{domain}")
+        assert [one["company_name"] for one in account["possible_people"]] == names
+
+
 async def test_people_come_in_pages(client: AsyncClient) -> None:
     for number in range(7):
         await lead(client, f"p{number}@acme.com")

@@ -141,13 +141,14 @@ async def test_a_merge_into_another_company_is_felt_by_both(
 
 
 async def test_nothing_is_left_of_an_account_whose_last_person_was_erased(
-    client: AsyncClient, engine: AsyncEngine, lead: Call, move: Call, get: Call, rule: Call, tier: Call
+    client: AsyncClient, engine: AsyncEngine, lead: Call, move: Call, rule: Call, tier: Call, nurture: Call
 ) -> None:
     await rule(REST)
     ann = await lead("ann@ann-lee.com")
     await move(ann["id"], "win", amount="5", currency="EUR")
     assert await tier("ann-lee.com") == "C"
     await client.post(f"/v1/leads/{ann['id']}/erasure")
+    await nurture()
     assert (await client.get("/v1/accounts/ann-lee.com")).status_code == 404
     assert "ann-lee" not in (await client.get("/v1/events")).text
     async with transaction(engine) as connection:
