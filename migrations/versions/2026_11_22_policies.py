@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("actions", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("journey", sa.Integer(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("transition_id", sa.UUID(), nullable=True),
         sa.Column("fired_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(

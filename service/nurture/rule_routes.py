@@ -77,14 +77,16 @@ def rule_routes(
     )
     async def versions(
         request: Request, response: Response, connection: ReadConnection, paging: Paging
-    ) -> dict[str, Any]:
+    ) -> Response:
         after = paging.after(listed, int)
         found = await rules.list_versions(
             connection, rule_set, before=after[0] if after else None, limit=paging.limit + 1
         )
-        return paginate(
+        page = paginate(
             found, request=request, response=response, paging=paging, filters=listed, key=lambda one: [one["version"]]
         )
+        link = response.headers.get("Link")
+        return json_answer(page, headers={"Link": link} if link else None)
 
     return router
 

@@ -113,7 +113,10 @@ def is_spent(rule: Rule, facts: Facts, fired: dict[str, Any]) -> bool:
             return False
         case None if when.idle_days is not None:
             return bool(last.at > facts.idle_since)
-    return bool(last.stage == facts.stage and last.at >= facts.entered_at)
+    if last.stage != facts.stage or last.at < facts.entered_at:
+        return False
+    # What fires at the very instant of a move fired before it, or after it.
+    return bool(last.at > facts.entered_at or last.sequence == facts.life.sequence)
 
 
 def why_heard(trigger: PolicyTrigger, signal: Signal, facts: Facts, *, now: datetime) -> Why | None:
@@ -159,8 +162,7 @@ def _done(wanted: ActivityCondition, facts: Facts, *, now: datetime) -> list[Act
 
 
 def _fits(wanted: ActivityCondition, done: Activity) -> bool:
-    kind = wanted.kind
-    if not (done.kind.startswith(kind[:-1]) if kind.endswith("*") else done.kind == kind):
+    if not _is_of_kind(wanted.kind, done.kind):
         return False
     if wanted.rating_gte is None and wanted.rating_lte is None:
         return True
@@ -170,6 +172,12 @@ def _fits(wanted: ActivityCondition, done: Activity) -> bool:
     return (wanted.rating_gte is None or rating >= wanted.rating_gte) and (
         wanted.rating_lte is None or rating <= wanted.rating_lte
     )
+
+
+def _is_of_kind(pattern: str, kind: str) -> bool:
+    if pattern == "*" or pattern.endswith(".*"):
+        return kind.startswith(pattern[:-1])
+    return kind == pattern
 
 
 def _days(span: timedelta) -> float:

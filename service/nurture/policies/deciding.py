@@ -31,6 +31,7 @@ class Decision:
     actions: tuple[Outcome, ...] = ()
     stage: str
     journey: int
+    sequence: int
     at: datetime
     step: Step | None = None
     transition: Transition | None = None
@@ -104,7 +105,13 @@ def _consider(this: _Evaluation, rule: Rule) -> None:
 
 def _fire(this: _Evaluation, rule: Rule, trigger: str, why: Why) -> None:
     facts, stands = this.facts, this.facts.stands(this.now)
-    told: dict[str, Any] = {"rule": rule, "trigger": trigger, "stage": facts.stage, "journey": facts.journey}
+    told: dict[str, Any] = {
+        "rule": rule,
+        "trigger": trigger,
+        "stage": facts.stage,
+        "journey": facts.journey,
+        "sequence": facts.life.sequence,
+    }
     actions, transition = list[Outcome](), None
     if rule.step is not None:
         trial = facts.life.copy()
@@ -151,10 +158,9 @@ def _fire(this: _Evaluation, rule: Rule, trigger: str, why: Why) -> None:
 def _refuse(this: _Evaluation, rule: Rule, refusal: LifecycleError, why: Why, told: dict[str, Any]) -> None:
     """Write down that a move was not legal; of a policy that goes on wanting it, once where the lead stands."""
     facts = this.facts
-    known = facts.refused.get(rule.key)
-    again = known is not None and known.stage == facts.stage and known.at >= facts.entered_at
+    again = is_spent(rule, facts, facts.refused)
     facts.refused[rule.key] = facts.stands(this.now)
-    if again and rule.policy.when.on is None:
+    if again:
         return
     missing = [need["need"] for need in refusal.extra.get("missing", ())]
     why = why | {"refused": refusal.code} | ({"missing": missing} if missing else {})

@@ -21,7 +21,7 @@ ACTOR: Final = "policy:"
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something the lead did."""
+    """Something the lead did; ``rating`` is where on its scale, from 0, the worst, to 1, the best."""
 
     id: UUID
     kind: str
@@ -48,6 +48,7 @@ class Fired:
     at: datetime
     stage: str
     journey: int
+    sequence: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +92,7 @@ class Facts:
 
     def stands(self, at: datetime) -> Fired:
         """Return where the lead stands, as what is remembered of a policy that fires."""
-        return Fired(at, self.stage, self.journey)
+        return Fired(at, self.stage, self.journey, self.life.sequence)
 
 
 def activity_of(told: Mapping[str, Any]) -> Activity:
@@ -101,8 +102,20 @@ def activity_of(told: Mapping[str, Any]) -> Activity:
         UUID(str(told["id"])),
         told["kind"],
         datetime.fromisoformat(at) if isinstance(at, str) else at,
-        float(rating["value"]) if rating else None,
+        share_of(rating["value"], rating["worst"], rating["best"]) if rating else None,
     )
+
+
+def activity_in(row: Mapping[str, Any]) -> Activity:
+    """Return an activity as it is stored: ``id, kind, occurred_at, rating, rating_worst, rating_best``."""
+    rating = row["rating"]
+    share = share_of(rating, row["rating_worst"], row["rating_best"]) if rating is not None else None
+    return Activity(row["id"], row["kind"], row["occurred_at"], share)
+
+
+def share_of(value: float, worst: float, best: float) -> float:
+    """Return where on its scale a rating is."""
+    return round(float((value - worst) / (best - worst)), 4)
 
 
 def is_silent(kind: str) -> bool:

@@ -8,22 +8,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-import prometheus_client
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.core.ids import new_id
 from service.leads.book import Entry
 from service.leads.present import lead_out
-from service.leads.steps import completed
 from service.nurture.policies import store
+from service.nurture.policies.acting import Deed, carry_out
 from service.nurture.policies.checking import load_plan
-from service.nurture.policies.deciding import Decision, decide, wake_at
-from service.nurture.policies.facts import ACTOR, DAY, Activity, Facts, Fired, Signal, signals_of
+from service.nurture.policies.conditions import is_spent
+from service.nurture.policies.deciding import decide, wake_at
+from service.nurture.policies.facts import ACTOR, DAY, Activity, Facts, Fired, Signal, activity_in, signals_of
 from service.nurture.policies.plan import Plan
 from service.nurture.policies.schemas import FIELDS, POLICIES
 from service.nurture.rounds import Change, Reaction, Round
-
-FIRED: Final = prometheus_client.Counter("leads_policy_firings", "What policies did", ["outcome"])
 
 _BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _KEY: Final = "due"
@@ -50,19 +47,14 @@ async def react(this: Round) -> None:
     if not concerned:
         return
     memory = await _remember(this.connection, [entry.id for entry, _ in concerned], plan, now=this.now)
-    firings, parked = list[dict[str, Any]](), list[dict[str, Any]]()
+    decided: list[Deed] = []
     for entry, change in concerned:
         facts = _facts(entry, memory)
-        signals = _signals(entry, change)
-        for decision in decide(plan, facts, signals, now=this.now):
-            row = _carry_out(this, entry, decision, version)
-            firings.append(row)
-            FIRED.labels(decision.outcome).inc()
-            if decision.outcome == "parked":
-                parked.append(_parked(row))
+        refused = {rule.key for rule in plan.rules if is_spent(rule, facts, facts.refused)}
+        decisions = decide(plan, facts, _signals(entry, change), now=this.now)
+        decided += [Deed(entry, decision, decision.rule.key in refused) for decision in decisions]
         _set_timer(this, entry, wake_at(plan, facts, now=this.now), memory.timers.get(entry.id))
-    await store.add_firings(this.connection, firings)
-    await store.park(this.connection, parked)
+    await carry_out(this.book, decided, version)
 
 
 def _matters(change: Change, plan: Plan) -> bool:
@@ -91,7 +83,7 @@ def _signals(entry: Entry, change: Change) -> list[Signal]:
 async def _remember(connection: AsyncConnection, ids: Sequence[UUID], plan: Plan, *, now: datetime) -> _Memory:
     memory = _Memory()
     for row in await store.read_fired(connection, ids, [rule.key for rule in plan.rules]):
-        last = Fired(row["fired_at"], row["stage"], row["journey"])
+        last = Fired(row["fired_at"], row["stage"], row["journey"], row["sequence"])
         memory.fired.setdefault(row["lead_id"], {}).setdefault(row["refused"], {})[row["policy"]] = last
     memory.parked = await store.read_parked(connection, ids)
     for row in await store.read_moves(connection, ids, since=now - DAY):
@@ -101,9 +93,7 @@ async def _remember(connection: AsyncConnection, ids: Sequence[UUID], plan: Plan
     if plan.memory is None or plan.memory:
         since = now - plan.memory if plan.memory else _BEGINNING
         for row in await store.read_activities(connection, ids, since=since):
-            rating = float(row["rating"]) if row["rating"] is not None else None
-            done = Activity(row["id"], row["kind"], row["occurred_at"], rating)
-            memory.activities.setdefault(row["lead_id"], []).append(done)
+            memory.activities.setdefault(row["lead_id"], []).append(activity_in(row))
     if plan.asks_idle:
         memory.heard = await store.read_heard(connection, ids)
     memory.timers = await store.read_timers(connection, ids, kind=REACTION.name, key=_KEY)
@@ -122,65 +112,6 @@ def _facts(entry: Entry, memory: _Memory) -> Facts:
         moves=memory.moves.get(entry.id, []),
         parked=bool(memory.parked.get(entry.id, {}).get("parked")),
     )
-
-
-def _carry_out(this: Round, entry: Entry, decision: Decision, version: int) -> dict[str, Any]:
-    """Do what was decided, and return the firing."""
-    book, then, key = this.book, decision.rule.policy.then, decision.rule.key
-    transition_id, told = None, {"key": key, "version": version}
-    before, book.actor = book.actor, f"{ACTOR}{key}"
-    if "moved" in decision.actions and decision.step is not None:
-        transition_id = book.move(entry, completed(decision.step, entry.row))["id"]
-    if "assigned" in decision.actions and then.assign is not None:
-        _assign(this, entry, then.assign.owner, decision, version)
-    if decision.tags is not None:
-        entry.row["tags"] = list(decision.tags)
-        book.announce(entry, "lead.updated", {"changed": ["tags"], "policy": told}, at=this.now)
-    if "announced" in decision.actions:
-        book.announce(entry, "policy.fired", {"policy": told, "why": decision.why}, at=this.now)
-    if decision.outcome == "parked":
-        book.announce(entry, "lead.updated", {"changed": ["parked"], "policy": told}, at=this.now)
-    book.actor = before
-    return {
-        "lead_id": entry.id,
-        "id": new_id(),
-        "policy": key,
-        "version": version,
-        "trigger": decision.trigger,
-        "why": decision.why,
-        "outcome": decision.outcome,
-        "actions": list(decision.actions),
-        "stage": decision.stage,
-        "journey": decision.journey,
-        "transition_id": transition_id,
-        "fired_at": decision.at,
-    }
-
-
-def _assign(this: Round, entry: Entry, owner: str | None, decision: Decision, version: int) -> None:
-    previous, entry.row["owner"] = entry.row["owner"], owner
-    assignment = {
-        "id": new_id(),
-        "owner": owner,
-        "team": None,
-        "rule": f"{ACTOR}{decision.rule.key}",
-        "version": version,
-        "why": decision.why,
-        "status": "assigned",
-    }
-    this.book.announce(entry, "lead.assigned", {"assignment": assignment, "previous_owner": previous}, at=this.now)
-
-
-def _parked(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{name: row[name] for name in ("lead_id", "policy", "version")},
-        "id": new_id(),
-        "reason": row["why"]["parked"],
-        "moves": row["why"]["moves"],
-        "parked_at": row["fired_at"],
-        "unparked_at": None,
-        "unparked_by": None,
-    }
 
 
 def _set_timer(this: Round, entry: Entry, at: datetime | None, known: datetime | None) -> None:

@@ -36,7 +36,7 @@ _TOLD: Final = text(
     ORDER BY lead_id, sequence"""
 )
 _ACTIVITIES: Final = text(
-    """SELECT lead_id, id, kind, occurred_at, rating FROM activities
+    """SELECT lead_id, id, kind, occurred_at, rating, rating_worst, rating_best FROM activities
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND occurred_at < :end ORDER BY lead_id, occurred_at, id"""
 )
 _TOUCHED: Final = text(

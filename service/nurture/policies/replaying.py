@@ -13,7 +13,7 @@ from service.core.errors import Invalid
 from service.nurture import rules
 from service.nurture.policies import replay_store as store
 from service.nurture.policies.checking import check, load_plan
-from service.nurture.policies.facts import ACTOR, Activity
+from service.nurture.policies.facts import ACTOR, activity_in
 from service.nurture.policies.history import History, Told, replay
 from service.nurture.policies.report import Report
 from service.nurture.policies.schemas import POLICIES, DryRun, Policies
@@ -33,7 +33,8 @@ async def dry_run(connection: AsyncConnection, body: DryRun, *, now: datetime) -
     held = await rules.read_rules(connection)
     version = None if body.policies is not None else held.version(POLICIES)
     policies = held.of(POLICIES) if body.policies is None else body.policies
-    await check(connection, policies)
+    if body.policies is not None:
+        await check(connection, policies, place="/policies")
     report = await _replay_all(connection, policies, start=start, end=end, parts=round(body.sample * _ALL))
     return {"from": start, "to": end, "version": version, "sample": body.sample, **report.out()}
 
@@ -62,7 +63,7 @@ async def _replay_all(
 async def _histories(connection: AsyncConnection, ids: list[UUID], end: datetime) -> Iterator[History]:
     ledgers = _by_lead((row["lead_id"], row) for row in await store.read_ledgers(connection, ids, end=end))
     told = _by_lead((row["lead_id"], _told(row)) for row in await store.read_told(connection, ids, end=end))
-    done = _by_lead((row["lead_id"], _activity(row)) for row in await store.read_activities(connection, ids, end=end))
+    done = _by_lead((row["lead_id"], activity_in(row)) for row in await store.read_activities(connection, ids, end=end))
     touched = _by_lead(
         (row["lead_id"], row["occurred_at"]) for row in await store.read_touched(connection, ids, end=end)
     )
@@ -89,9 +90,3 @@ def _by_lead(pairs: Iterable[tuple[UUID, Item]]) -> dict[UUID, list[Item]]:
 def _told(row: dict[str, Any]) -> Told:
     by_policy = "policy" in row["data"] or row["cause"].startswith(ACTOR)
     return Told(row["occurred_at"], row["type"], row["data"], row["lead"], by_policy)
-
-
-def _activity(row: dict[str, Any]) -> Activity:
-    return Activity(
-        row["id"], row["kind"], row["occurred_at"], float(row["rating"]) if row["rating"] is not None else None
-    )

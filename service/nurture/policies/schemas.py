@@ -11,17 +11,12 @@ from service.leads.filling import FILLED
 from service.lifecycle.stages import Stage
 from service.nurture.policies.loops import loops_in
 from service.nurture.rules import RuleSet
+from service.nurture.scoring.rules import KindPattern, Share
 from service.stats.segments.schemas import Filters, Label, SegmentKey
 
 PolicyKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-KindPattern = Annotated[
-    str,
-    StringConstraints(pattern=r"^[^\s*]{0,100}\*?$", min_length=1),
-    Field(description="A kind of activity, or how it begins: `demo.*`", examples=["demo.requested", "webinar.*"]),
-]
 Days = Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)]
 Score = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
-Rating = Annotated[float, Field(allow_inf_nan=False)]
 ReasonCode = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 MoveEvent = Literal["clean", "nurture", "qualify", "recycle", "win", "repurchase", "churn", "reactivate"]
 OncePer = Literal["stage", "journey", "lead"]
@@ -42,8 +37,13 @@ class ActivityCondition(_In):
     kind: KindPattern
     count: Annotated[int, Field(ge=1, le=1000)] = 1
     within_days: Annotated[Days, Field(description="How long ago it may be; absent: ever")] | None = None
-    rating_gte: Rating | None = None
-    rating_lte: Rating | None = None
+    rating_gte: (
+        Annotated[
+            Share, Field(description="The rating is at least here on its scale, from 0, the worst, to 1, the best")
+        ]
+        | None
+    ) = None
+    rating_lte: Annotated[Share, Field(description="The rating is at most here on its scale")] | None = None
 
 
 class PolicyTrigger(_In):

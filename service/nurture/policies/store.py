@@ -26,7 +26,7 @@ _FAMILY: Final = """family (id, lead_id) AS (
 _REMEMBERED: Final = text(
     f"""WITH RECURSIVE {_FAMILY}
     SELECT DISTINCT ON (family.lead_id, policy, outcome = 'refused')
-        family.lead_id, policy, outcome = 'refused' AS refused, fired_at, stage, journey
+        family.lead_id, policy, outcome = 'refused' AS refused, fired_at, stage, journey, sequence
     FROM policy_firings JOIN family ON family.id = policy_firings.lead_id
     WHERE outcome <> 'parked' AND policy = ANY(CAST(:policies AS text[]))
     ORDER BY family.lead_id, policy, outcome = 'refused', fired_at DESC, policy_firings.id DESC"""
@@ -41,7 +41,7 @@ _PARKED: Final = text(
     FROM parked_leads WHERE lead_id = ANY(CAST(:ids AS uuid[])) GROUP BY lead_id"""
 )
 _ACTIVITIES: Final = text(
-    """SELECT lead_id, id, kind, occurred_at, rating FROM activities
+    """SELECT lead_id, id, kind, occurred_at, rating, rating_worst, rating_best FROM activities
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND occurred_at >= :since ORDER BY lead_id, occurred_at, id"""
 )
 _HEARD: Final = text(

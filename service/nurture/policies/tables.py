@@ -25,6 +25,7 @@ policy_firings = Table(
     # Where the lead stood: a policy fires once while it stays there.
     Column("stage", Text, nullable=False),
     Column("journey", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
     Column("transition_id", UUID),
     Column("fired_at", Instant, nullable=False),
     ForeignKeyConstraint(["lead_id"], ["leads.id"]),

@@ -125,7 +125,7 @@ async def test_a_policy_may_assign_and_tag_and_announce(client: AsyncClient, nur
         client,
         {
             "key": "unhappy",
-            "when": {"on": {"activity": {"kind": "survey.answered", "rating_lte": 3}}},
+            "when": {"on": {"activity": {"kind": "survey.answered", "rating_lte": 0.3}}},
             "then": {"assign": {"owner": "care"}, "tag": {"add": ["unhappy"], "remove": ["happy"]}, "announce": True},
         },
     )
@@ -140,7 +140,7 @@ async def test_a_policy_may_assign_and_tag_and_announce(client: AsyncClient, nur
     assert (shown["owner"], shown["tags"]) == ("care", ["unhappy", "vip"])
     (fired,) = await firings(client)
     assert fired["actions"] == ["assigned", "tagged", "announced"]
-    assert fired["why"]["rating"] == 2
+    assert fired["why"]["rating"] == 0.25
     events = (await client.get("/v1/events", params={"limit": 500})).json()["data"]
     told = [event["data"] for event in events if event["type"] == "policy.fired"]
     assert [(each["policy"], each["why"]) for each in told] == [({"key": "unhappy", "version": 1}, fired["why"])]
