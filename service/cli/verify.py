@@ -13,6 +13,7 @@ from service.cli.connecting import database_address, in_transaction
 from service.core.clock import now
 from service.core.database import create_engine
 from service.leads import verify as leads_verify
+from service.nurture import verify as nurture_verify
 from service.settings import Settings, load_settings
 from service.stats import fold
 from service.stats import verify as stats_verify
@@ -53,7 +54,7 @@ def _report(settings: Settings, faults_of: Callable[[AsyncConnection], Awaitable
 
 async def all_faults(connection: AsyncConnection) -> list[str]:
     violations = [f"{found.rule} ({found.where})" async for found in leads_verify.verify(connection, now=now())]
-    return violations + await _stats_faults(connection)
+    return violations + await nurture_verify.verify(connection) + await _stats_faults(connection)
 
 
 async def _stats_faults(connection: AsyncConnection) -> list[str]:

@@ -25,6 +25,12 @@ _DONE: Final = text(
     """SELECT lead_id, occurred_at FROM activities
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND kind = ANY(CAST(:kinds AS text[])) ORDER BY lead_id, occurred_at"""
 )
+_ASTRAY: Final = text(
+    """SELECT leads.id FROM leads LEFT JOIN (
+        SELECT lead_id, min(due_at) AS due_at FROM deadlines WHERE ended_how IS NULL GROUP BY lead_id) AS open
+        ON open.lead_id = leads.id
+    WHERE leads.merged_into IS NULL AND leads.due_at IS DISTINCT FROM open.due_at ORDER BY leads.id LIMIT :most"""
+)
 _CHANGED: Final = ", ".join(
     f"{column.name} = excluded.{column.name}" for column in deadlines.columns if not column.primary_key
 )
@@ -54,6 +60,11 @@ async def read_done(
 ) -> list[dict[str, Any]]:
     """Return when activities of some kinds were, by lead and time."""
     return await fetch(connection, _DONE, ids=sorted(ids), kinds=sorted(kinds))
+
+
+async def read_astray(connection: AsyncConnection, *, most: int) -> list[UUID]:
+    """Return leads that are not due when the earliest of their deadlines is."""
+    return [row["id"] for row in await fetch(connection, _ASTRAY, most=most)]
 
 
 async def write_deadlines(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,7 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from httpx import AsyncClient
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.core.database import transaction
+from service.leads.tables import leads
+from service.nurture.verify import verify
 from tests.nurture.deadlines.acting import Later, Worker, deadlines, lead, respond, rule, shown, write
 
 
@@ -92,3 +97,18 @@ async def test_leads_are_listed_by_when_they_are_due(client: AsyncClient, worker
     exported = await client.get("/v1/exports/leads", params={"overdue": "true"})
     assert exported.text.count(ids[0]) == 1, exported.text
     assert "due_at" in exported.text
+
+
+async def test_what_leads_show_is_verified(client: AsyncClient, engine: AsyncEngine, worker: Worker) -> None:
+    await write(client, rule())
+    ann, bob = await lead(client), await lead(client, "bob@example.com")
+    await worker()
+    await client.post(f"/v1/leads/{ann}/merge", json={"duplicate_id": bob})
+    gone = await lead(client, "eve@example.com")
+    await worker()
+    await client.post(f"/v1/leads/{gone}/erasure")
+    async with transaction(engine) as connection:
+        assert await verify(connection) == []
+        await connection.execute(update(leads).where(leads.c.id == ann).values(due_at=None))
+        (fault,) = await verify(connection)
+    assert ann in fault

@@ -1,0 +1,17 @@
+"""`leads verify`, of nurture: does what it keeps of leads agree with what they show?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.nurture.deadlines import store as deadlines
+
+_MOST: Final = 20
+
+
+async def verify(connection: AsyncConnection) -> list[str]:
+    """Return a sentence for everything that should always hold and does not, at most twenty of a kind."""
+    astray = await deadlines.read_astray(connection, most=_MOST)
+    return [f"a lead is not due when the earliest of its open deadlines is (lead_id={lead_id})" for lead_id in astray]
