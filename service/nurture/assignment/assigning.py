@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads.book import Book, Entry
 from service.nurture import store as rule_store
+from service.nurture.assignment import store
 from service.nurture.assignment.choosing import Found
 from service.nurture.assignment.desk import Desk
 from service.nurture.assignment.rules import ASSIGNMENT_RULES, TEAMS
@@ -90,5 +91,7 @@ async def in_use(connection: AsyncConnection, *, actor: str, now: datetime) -> R
     rules = await read_rules(connection)
     if rules.version(TEAMS) or rules.version(ASSIGNMENT_RULES):
         return rules
+    # Whoever else writes teams holds this lock, too.
+    await store.lock(connection)
     await rule_store.add_version(connection, TEAMS.name, {}, actor=actor, now=now)
     return await read_rules(connection)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from service.nurture.assignment.picking import Candidate, Method, Turn, attend, pick
+from service.nurture.assignment.picking import LEAD, Candidate, Method, Turn, attend, pick
 from service.nurture.assignment.rules import Member, Rule, Teams
 
 Lead = Mapping[str, Any]
@@ -123,7 +123,9 @@ class Chooser:
         if candidates:
             owner = pick(turns, candidates, method=method, now=self.now)
             moved += [turns[one.owner] for one in candidates]
-            why = {"candidates": len(candidates), "load": self.loads.get(owner, 0)}
+            # What they had earned by then, this lead's share included.
+            due = round(1 + turns[owner].credit / LEAD, 3)
+            why = {"candidates": len(candidates), "load": self.loads.get(owner, 0), "due": due}
             found = Found(owner=owner, method=method, team=team, why=why)
         if not lead["test"]:
             self._moved |= {(turn.team, turn.owner): turn for turn in moved}

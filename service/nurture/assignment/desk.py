@@ -32,6 +32,7 @@ NAME: Final = "assignment"
 ACCEPT: Final = "accept"
 RECLAIM: Final = "reclaim"
 RETRY: Final = "retry"
+MERGED: Final = "merged"
 OPEN: Final = frozenset({"offered", "accepted"})
 
 
@@ -167,16 +168,17 @@ class Desk:
         row["sequence"] = entry.row["version"]
         self.wake(entry, ACCEPT, row["accept_by"])
         self.wake(entry, RETRY, None)
-        due = next_reclaim(self.rules, row, entry.row, touched=None)
-        self.wake(entry, RECLAIM, due[0] if due else None)
+        self._mind(entry, row)
         return row
 
     def accept(self, entry: Entry, row: Row, *, by: str | None = None) -> None:
-        """Note that the owner takes the lead."""
+        """Note that the owner takes the lead; ``by`` is what told so, unless they did."""
         row |= {"status": "accepted", "accepted_at": self.book.now, "decided_at": self.book.now, "accept_by": None}
+        row["why"] |= {"accepted_by": by} if by else {}
         self._changed[row["id"]] = row
         self.wake(entry, ACCEPT, None)
-        self.tell(entry, row, owner=row["owner"], previous=row["owner"], by=by)
+        self._mind(entry, row)
+        self.tell(entry, row, owner=row["owner"], previous=row["owner"])
 
     def close(self, entry: Entry, status: str, reason: str, *, note: str | None = None, by: str | None = None) -> Row:
         """End the lead's open assignment, and leave whose the lead is as it is."""
@@ -199,10 +201,10 @@ class Desk:
         entry.row["owner"] = None
         self.tell(entry, row, owner=None, previous=row["owner"])
 
-    def tell(self, entry: Entry, row: Row, *, owner: str | None, previous: str | None, by: str | None = None) -> None:
+    def tell(self, entry: Entry, row: Row, *, owner: str | None, previous: str | None) -> None:
         """Announce whose the lead is now."""
         told = {"assignment": assignment_told(row, owner=owner), "previous_owner": previous}
-        self.book.announce(entry, "lead.assigned", told | ({"accepted_by": by} if by else {}), at=self.book.now)
+        self.book.announce(entry, "lead.assigned", told, at=self.book.now)
 
     def reconcile(self, entry: Entry, *, tell: bool = True) -> None:
         """Record whose the lead is by another hand than ours: a person's or the CRM's, through the API."""
@@ -213,9 +215,24 @@ class Desk:
             if held is not None:
                 self.close(entry, "released", "owner_cleared", by="api")
                 self.tell(entry, held, owner=None, previous=held["owner"])
-        elif held is not None or entry.row["stage"] not in ENDED:
+        elif held is not None or not self._is_over(entry):
             found = Found(owner=owner, method="recorded")
             self.give(entry, found, status="accepted", actor="api", tell=tell)
+
+    def _is_over(self, entry: Entry) -> bool:
+        """Say whether the owner of a lead without an open assignment has no work with it: it ended, and nothing came of the lead since."""
+        last = self.last_of(entry)
+        return entry.row["stage"] in ENDED or (
+            last is not None
+            and (last["owner"], last["status"]) == (entry.row["owner"], "ended")
+            and last["reason"] != MERGED
+            and entry.row["stage_entered_at"] <= last["ended_at"]
+        )
+
+    def _mind(self, entry: Entry, row: Row) -> None:
+        """Set the alarm for when the lead is to be taken back; whether it then is depends on what was done until then."""
+        due = next_reclaim(self.rules, row, entry.row, touched=None)
+        self.wake(entry, RECLAIM, due[0] if due else None)
 
     def wake(self, entry: Entry, key: str, at: datetime | None) -> None:
         """Have the lead looked at again at a time; None: not any more."""

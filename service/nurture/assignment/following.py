@@ -5,8 +5,9 @@ It hears when a lead moves, or is given to somebody by another hand; timers tell
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from service.leads.book import Entry
 from service.leads.present import lead_out
@@ -59,14 +60,17 @@ ASSIGNMENT: Final = Reaction(
 
 
 def _look_at(desk: Desk, entry: Entry, change: Change, touched: datetime | None) -> None:
-    # Of what was there before, and of what its creation told, nobody needs to hear again.
-    told_already = all(event["type"] == "lead.created" for event in change.events)
-    desk.reconcile(entry, tell=not told_already)
+    # Whose it was when it was created, or before there were rules, is no news.
+    desk.reconcile(entry, tell=any(_may_change_the_owner(event) for event in change.events))
     _end_with_the_stage(desk, entry, change)
     if desk.open_of(entry) is not None:
         _mind(desk, entry, touched)
     elif entry.row["owner"] is None:
         _give_by_rule(desk, entry, change)
+
+
+def _may_change_the_owner(event: Mapping[str, Any]) -> bool:
+    return event["type"] in {"lead.merged", "lead.unmerged"} or "owner" in (event["data"].get("changed") or ())
 
 
 def _end_with_the_stage(desk: Desk, entry: Entry, change: Change) -> None:
@@ -82,7 +86,9 @@ def _end_with_the_stage(desk: Desk, entry: Entry, change: Change) -> None:
     if later and entry.row["stage"] in ENDED:
         desk.close(entry, "ended", later[-1]["reason"] or entry.row["stage"], by=later[-1]["actor"])
         return
-    back = next((one for one in reversed(later) if one["event"] == Event.RECYCLE), None)
+    # A correction tells again of moves that it found right.
+    fresh = [one for one in later if one["correction_id"] is None or one is later[-1]]
+    back = next((one for one in reversed(fresh) if one["event"] == Event.RECYCLE), None)
     if back is not None:
         row = desk.close(entry, "ended", back["reason"], by=back["actor"])
         if desk.rules.on_recycle == "clear":
@@ -129,11 +135,12 @@ def _is_time(desk: Desk, entry: Entry, change: Change, rule: Rule) -> bool:
     since = last["sequence"] if last else 0
     if any(timer["kind"] == NAME and timer["key"] == RETRY for timer in change.timers):
         return True
-    if any(event["type"] in _MOVES and event["sequence"] > since for event in change.events):
+    moves = [event for event in change.events if event["type"] in _MOVES and event["sequence"] > since]
+    if any(event["data"]["transition"]["correction_id"] is None for event in moves):
         return True
     if desk.had_this_stay(entry):
         return False
-    if NAME in change.swept and rule.backlog:
+    if moves or (NAME in change.swept and rule.backlog):
         return True
     return not depends_on(rule.when, desk.segments).isdisjoint(_changed(change))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.core import clock
 from service.leads.erase import Erased
 from service.leads.privacy.export_store import merged_into
 from service.nurture.assignment import store
@@ -27,8 +28,8 @@ async def tell_assignments(connection: AsyncConnection, lead_id: UUID) -> list[d
 
 
 async def erase_assignments(connection: AsyncConnection, erased: Erased) -> int:
-    """Forget what people wrote about somebody's leads; who had them, when and why stays."""
-    return await store.forget_notes(connection, erased.lead_ids)
+    """Forget what people wrote about somebody's leads, which are nobody's work any more; who had them, when and why stays."""
+    return await store.forget(connection, erased.lead_ids, now=clock.now())
 
 
 async def export_assignments(connection: AsyncConnection, lead_ids: Collection[UUID]) -> dict[str, Any]:

@@ -33,15 +33,17 @@ _KEEP_TURNS: Final = text(
     ON CONFLICT (team, owner) DO UPDATE SET credit = excluded.credit, head_start = excluded.head_start,
         present = excluded.present, given = excluded.given, last_at = excluded.last_at"""
 )
-_FORGET_NOTES: Final = text(
-    "UPDATE assignments SET note = NULL WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND note IS NOT NULL"
+_FORGET: Final = text(
+    f"""UPDATE assignments SET note = NULL, status = CASE WHEN {OPEN} THEN 'ended' ELSE status END,
+        reason = CASE WHEN {OPEN} THEN 'erased' ELSE reason END, ended_at = coalesce(ended_at, :now)
+    WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND (note IS NOT NULL OR {OPEN})"""
 )
 _DROP_TURNS: Final = text("DELETE FROM turns WHERE team = :team")
 _ADD: Final = text(
     f"""INSERT INTO assignments ({_COLUMNS})
     SELECT {_COLUMNS} FROM json_populate_recordset(NULL::assignments, CAST(:rows AS json))"""
 )
-_CHANGED: Final = ("status", "reason", "note", "accept_by", "accepted_at", "decided_at", "ended_at", "ended_by")
+_CHANGED: Final = ("why", "status", "reason", "note", "accept_by", "accepted_at", "decided_at", "ended_at", "ended_by")
 _CHANGE: Final = text(
     f"""UPDATE assignments SET {", ".join(f"{name} = new.{name}" for name in _CHANGED)}
     FROM json_populate_recordset(NULL::assignments, CAST(:rows AS json)) AS new
@@ -136,8 +138,8 @@ async def drop_turns(connection: AsyncConnection, team: str) -> None:
     await connection.execute(_DROP_TURNS, {"team": team})
 
 
-async def forget_notes(connection: AsyncConnection, ids: Collection[UUID]) -> int:
-    """Delete what people wrote about leads, and return of how many assignments."""
+async def forget(connection: AsyncConnection, ids: Collection[UUID], *, now: datetime) -> int:
+    """Delete what people wrote about leads, end what is open, and return how many assignments that changed."""
     if not ids:
         return 0
-    return (await connection.execute(_FORGET_NOTES, {"ids": list(ids)})).rowcount
+    return (await connection.execute(_FORGET, {"ids": list(ids), "now": now})).rowcount

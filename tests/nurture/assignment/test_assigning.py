@@ -31,7 +31,7 @@ async def test_a_lead_that_becomes_an_opportunity_is_offered_to_whose_turn_it_is
         rules["version"],
         "round_robin",
     )
-    assert held["why"] == {"candidates": 2, "load": 3}
+    assert held["why"] == {"candidates": 2, "load": 3, "due": 0.5}
     assert held["accept_by"] > held["offered_at"]
     assert await desk.told(lead) == [(None, lead["owner"], "offered")]
     items = (await desk.client.get(f"/v1/leads/{lead['id']}/timeline")).json()["data"]
