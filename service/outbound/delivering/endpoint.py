@@ -63,7 +63,7 @@ class Endpoint:
         )
         if event.traceparent is not None:
             headers["traceparent"] = event.traceparent
-        return Outgoing(self.url, headers, body)
+        return Outgoing(self.url, headers, body, self.format.token_request(self.settings))
 
     def secrets(self, at: datetime) -> list[str]:
         """Return what signs now: after a rotation, both."""

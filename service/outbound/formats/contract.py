@@ -82,7 +82,7 @@ class Format(Protocol):
         """Return the headers of one try; ``secrets`` are those that sign now, the newest first."""
 
     def token_request(self, settings: Any, /) -> Outgoing | None:
-        """Return what fetches an access token that stands in for `access_token` for a while, or None where none need be fetched."""
+        """Return what fetches the access token that a try is sent with, or None where none need be fetched."""
 
     def outcome_of(self, answer: Answer, /) -> Outcome:
         """Return what an answer means."""

@@ -171,12 +171,10 @@ def headers_of(
     secrets: Sequence[str],  # noqa: ARG001 - as above
     attempted_at: datetime,  # noqa: ARG001 - as above
 ) -> dict[str, str]:
-    """Return the tokens."""
-    headers = {
-        "content-type": "application/json",
-        "authorization": f"Bearer {settings.access_token}",
-        "developer-token": settings.developer_token,
-    }
+    """Return the tokens, but for one that is fetched."""
+    headers = {"content-type": "application/json", "developer-token": settings.developer_token}
+    if not settings.refresh_token:
+        headers["authorization"] = f"Bearer {settings.access_token}"
     if settings.login_customer_id:
         headers["login-customer-id"] = settings.login_customer_id
     return headers

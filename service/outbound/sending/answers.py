@@ -18,16 +18,19 @@ Trouble = Literal[
     "disconnected",  # hung up before it answered
     "protocol_error",  # what it answered is not HTTP, or too long
     "redirect",  # it points elsewhere; nobody goes there
+    "token_rejected",  # whoever gives out access tokens gives us none
+    "token_not_fetched",  # whoever gives them out is away
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A POST that is ready to be sent."""
+    """A POST that is ready to be sent; ``token_from`` is the one that fetches the access token it is to be sent with."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    token_from: Outgoing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final, Self
 
@@ -25,6 +26,7 @@ from service.outbound.sending.answers import KEPT_BYTES, Answer, Outgoing, Troub
 from service.outbound.sending.guard import Gate, Guard
 from service.outbound.sending.resolving import GuardedResolver, Resolve, ask_the_dns, ask_the_system
 from service.outbound.sending.targets import AddressRefused, Target
+from service.outbound.sending.tokens import NoToken, Tokens
 
 TIMEOUT_SECONDS: Final = 15.0
 
@@ -34,6 +36,7 @@ _KEPT_ORIGINS: Final = 256
 _CONNECTIONS: Final = 2000
 _HEADERS: Final = {"user-agent": "lead-lifecycle/1", "accept": "*/*", "accept-encoding": "identity"}
 _LAST_TRY: Final = 3
+_LONGEST_TOKEN: Final = 16_384
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Sender:
         self._resolve = resolve
         self._tls = tls
         self._sessions: dict[tuple[Gate, bool], aiohttp.ClientSession] = {}
+        self._tokens = Tokens(partial(self.send, kept=_LONGEST_TOKEN))
         self._kept: OrderedDict[str, float] = OrderedDict()
 
     def check(self, url: str) -> None:
@@ -75,6 +79,15 @@ class Sender:
     async def send(self, outgoing: Outgoing, *, kept: int = KEPT_BYTES) -> Answer:
         """Send it and return what came of it, with the first ``kept`` bytes of the answer; raises nothing but cancellation."""
         started = time.perf_counter()
+        if outgoing.token_from is not None:
+            try:
+                token = await self._tokens.token(outgoing.token_from)
+            except NoToken as missing:
+                return _failed(missing.trouble, started)
+            outgoing = Outgoing(outgoing.url, {**outgoing.headers, "authorization": f"Bearer {token}"}, outgoing.body)
+        return await self._sent(outgoing, kept=kept, started=started)
+
+    async def _sent(self, outgoing: Outgoing, *, kept: int, started: float) -> Answer:
         try:
             gate, target = self._guard.gate_for(outgoing.url)
             if not _is_writable(outgoing.headers):

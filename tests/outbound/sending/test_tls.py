@@ -50,8 +50,8 @@ async def here(_host: str) -> list:
     return [ip_address("127.0.0.1")]
 
 
-def sender_trusting(path: Path | None) -> Sender:
-    return Sender(allow=["127.0.0.1"], timeout=2, resolve=here, tls=ssl.create_default_context(cafile=path))
+def sender_trusting(path: Path | None, timeout: float = 5) -> Sender:
+    return Sender(allow=["127.0.0.1"], timeout=timeout, resolve=here, tls=ssl.create_default_context(cafile=path))
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ async def test_a_certificate_that_proves_nothing(fault: str, receive: Receive, t
 
 async def test_a_server_without_tls(receive: Receive) -> None:
     receiver = await receive()
-    async with sender_trusting(None) as sender:
+    async with sender_trusting(None, timeout=0.2) as sender:
         answer = await post(sender, f"https://{HOST}:{receiver.port}/")
     assert answer.error in {"tls_failed", "disconnected", "connect_failed", "timeout"}
     assert receiver.heads == []
