@@ -104,7 +104,7 @@ class Clocks:
     def settle(self, borrowed: Iterable[Row] = ()) -> None:
         """Bring the deadlines in line with the ledger; ``borrowed`` are those of leads that were merged into this one."""
         standing = {known_as(row): row for row in self.rows if row["ended_how"] != SUPERSEDED}
-        others = {known_as(row): row for row in borrowed if row["ended_how"] not in {SUPERSEDED, WITHDRAWN}}
+        others = {known_as(row): row for row in borrowed if row["ended_how"] != SUPERSEDED}
         for stay in self.subject.stays:
             for what in WHATS:
                 known = (what, stay.stage, stay.started_at)

@@ -11,10 +11,10 @@ from service.leads.book import Entry
 from service.leads.present import lead_out
 from service.nurture.activities.kinds import KINDS, is_outbound
 from service.nurture.deadlines import store
-from service.nurture.deadlines.clocks import Clocks, Subject, stays_of
+from service.nurture.deadlines.clocks import WITHDRAWN, Clocks, Subject, stays_of
 from service.nurture.deadlines.present import deadline_told
 from service.nurture.deadlines.rules import SLA_RULES, Held
-from service.nurture.rounds import Change, Reaction, Round
+from service.nurture.rounds import Reaction, Round
 from service.stats.question import Segment
 from service.stats.segments.matching import belongs
 from service.stats.segments.operations import find_segments
@@ -34,11 +34,13 @@ async def react(this: Round) -> None:
     ids = [entry.id for entry, _ in concerned]
     ledgers = _by_lead(await store.read_ledgers(this.connection, ids))
     responses = _by_lead(await store.read_done(this.connection, ids, kinds=_RESPONSES))
-    brought = {entry.id: _brought(entry.id, change) for entry, change in concerned}
-    away = {one for others in brought.values() for one in others}
-    known = _by_lead(await store.read_deadlines(this.connection, {*ids, *away}))
+    merged = await store.read_merged(this.connection, ids)
+    known = _by_lead(await store.read_deadlines(this.connection, {*ids, *(row["id"] for row in merged)}))
+    brought: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in merged:
+        brought[row["merged_into"]] += [one for one in known[row["id"]] if one["ended_how"] != WITHDRAWN]
     segments = await find_segments(this.connection, held.rules.segments)
-    written: list[dict[str, Any]] = []
+    written, away = list[dict[str, Any]](), set[UUID]()
     for entry, change in concerned:
         ledger = ledgers[entry.id]
         if not ledger or ledger[-1]["sequence"] != entry.row["sequence"]:
@@ -53,9 +55,10 @@ async def react(this: Round) -> None:
             is_of=_matcher(entry.row, segments),
         )
         clocks = Clocks(subject, held, this.now, known[entry.id])
-        clocks.settle(row for other in brought[entry.id] for row in known[other])
+        clocks.settle(brought[entry.id])
         _tell(this, entry, clocks)
         written += clocks.written.values()
+        away |= {row["lead_id"] for row in brought[entry.id]}
     if written:
         await store.write_deadlines(this.connection, written)
     if away:
@@ -79,16 +82,6 @@ def _by_lead(rows: Iterable[dict[str, Any]]) -> defaultdict[UUID, list[dict[str,
     found: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row["lead_id"]].append(row)
-    return found
-
-
-def _brought(lead_id: UUID, change: Change) -> set[UUID]:
-    """Return the leads that were merged into a lead, and still are for all we have heard."""
-    found: set[UUID] = set()
-    for event in change.events:
-        if event["type"] in {"lead.merged", "lead.unmerged"} and event["data"]["survivor_id"] == str(lead_id):
-            other = UUID(event["data"]["duplicate_id"])
-            found = found | {other} if event["type"] == "lead.merged" else found - {other}
     return found
 
 

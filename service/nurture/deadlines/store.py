@@ -21,6 +21,7 @@ _LEDGERS: Final = text(
     """SELECT lead_id, sequence, journey, to_stage, channel, occurred_at, recorded_at FROM transitions
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND superseded_at IS NULL ORDER BY lead_id, sequence"""
 )
+_MERGED: Final = text("SELECT id, merged_into FROM leads WHERE merged_into = ANY(CAST(:ids AS uuid[])) ORDER BY id")
 _DONE: Final = text(
     """SELECT lead_id, occurred_at FROM activities
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND kind = ANY(CAST(:kinds AS text[])) ORDER BY lead_id, occurred_at"""
@@ -53,6 +54,11 @@ async def read_deadlines(connection: AsyncConnection, ids: Collection[UUID]) -> 
 async def read_ledgers(connection: AsyncConnection, ids: Collection[UUID]) -> list[dict[str, Any]]:
     """Return the ledgers of some leads, as far as deadlines need them."""
     return await fetch(connection, _LEDGERS, ids=sorted(ids))
+
+
+async def read_merged(connection: AsyncConnection, ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return which leads were merged into some leads: ``id, merged_into``."""
+    return await fetch(connection, _MERGED, ids=sorted(ids))
 
 
 async def read_done(

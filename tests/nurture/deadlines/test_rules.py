@@ -190,3 +190,22 @@ async def test_time_is_counted_by_the_calendar(client: AsyncClient, worker: Work
     await worker()
     (one,) = await deadlines(client, ann)
     assert one["worked_seconds"] == pytest.approx(3000, abs=60)
+
+
+async def test_a_lead_that_a_policy_moves_and_a_rule_assigns_has_the_clock_of_its_stage(
+    client: AsyncClient, worker: Worker
+) -> None:
+    await write(client, rule("new"), rule("sales", stage="cleaned", what="leave_stage"))
+    policy = {"key": "clean", "when": {"verdict": ["valid"]}, "then": {"move": {"event": "clean"}}}
+    assert (await client.put("/v1/policies", json={"policies": [policy]})).is_success
+    assert (await client.put("/v1/teams/sales", json={"members": [{"owner": "eve"}]})).is_success
+    assign = {"rules": [{"key": "all", "when": {"stages": ["cleaned"]}, "to": {"team": "sales"}}]}
+    answer = await client.put("/v1/assignment-rules", json=assign)
+    assert answer.is_success, answer.text
+    ann = await lead(client, full_name="Ann Lee", phone="+49 30 901820")
+    await worker()
+    assert [(one["rule"], one["state"], one["owner"]) for one in await deadlines(client, ann)] == [
+        ("new", "in_time", "eve"),
+        ("sales", "open", "eve"),
+    ]
+    assert (await shown(client, ann))["due_at"] == (await deadlines(client, ann))[1]["due_at"]
