@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from service.nurture.scoring.decay import Entry, fades_at, lasting
 from service.nurture.scoring.rules import EngagementRule, FitRule, ScoringRules
 from service.stats.question import SCORE_BANDS
@@ -23,14 +25,14 @@ _ANY: Final = ".*"
 
 
 class Activity(NamedTuple):
-    """As much of an activity as rules can ask for; ``rating`` is where on its scale it is, from 0 to 1."""
+    """As much of an activity as rules can ask for; ``rating`` is where on its scale it is, from 0 to 1, ``data`` what it carries as JSON."""
 
     id: UUID
     kind: str
     occurred_at: datetime
     channel: str | None = None
     rating: float | None = None
-    data: Mapping[str, Any] | None = None
+    data: str | None = None
 
 
 class Scoring:
@@ -190,7 +192,9 @@ def _engagement(rule: EngagementRule) -> Callable[[Activity], bool]:
             return False
         if high is not None and (activity.rating is None or activity.rating > high):
             return False
-        told = activity.data or {}
+        if not data:
+            return True
+        told = orjson.loads(activity.data or "{}")
         return all(name in told and has(as_text(told[name])) for name, has in data.items())
 
     return holds

@@ -21,7 +21,7 @@ MOST_ACTIVITIES: Final = 1000
 """How many of a lead's activities are looked at: the newest of those that any rule counts."""
 
 # Rows of many leads come as columns, one row a lead: made into objects one by one they would cost more than all that is done with them.
-_COLUMNS: Final = ", ".join(f"array_agg({name} ORDER BY occurred_at, id)" for name in ("id", *Entry._fields))
+_COLUMNS: Final = ", ".join(f"array_agg({name})" for name in ("id", *Entry._fields))
 _LIVE: Final = text(
     f"""SELECT lead_id, {_COLUMNS} FROM score_entries
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND ended_at IS NULL GROUP BY lead_id"""
@@ -32,7 +32,7 @@ _WORTH_A_LOOK: Final = """(kind = ANY(CAST(:kinds AS text[]))
 _ACTIVITIES: Final = text(
     f"""SELECT did.* FROM unnest(CAST(:ids AS uuid[])) AS wanted (lead_id) CROSS JOIN LATERAL (
         SELECT wanted.lead_id, {_TOLD_OF} FROM (
-            SELECT id, kind, occurred_at, channel, CASE WHEN :data THEN data END AS data,
+            SELECT id, kind, occurred_at, channel, CASE WHEN :data THEN CAST(data AS text) END AS data,
                 CAST((rating - rating_worst) / (rating_best - rating_worst) AS float) AS rating
             FROM activities WHERE activities.lead_id = wanted.lead_id
                 AND occurred_at >= coalesce(CAST(:since AS timestamptz), '-infinity')
