@@ -18,9 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import create_engine, transaction
 from service.core.http import auth
+from service.core.http.problems import DatabaseAway
 from service.core.ids import new_id
 from service.core.keys import create_key, revoke_key
 from service.outbound import streaming
+from service.outbound.feed import Part
 from service.settings import Settings
 from tests.outbound.serving import Serve, Served, until
 from tests.outbound.writing import ROUNDS, WRITERS, WriteEvent, write_much
@@ -263,6 +265,26 @@ async def test_a_key_that_is_revoked_ends_it(
         await asyncio.wait_for(stream, 5)
         with pytest.raises(httpx.HTTPStatusError, match="401"):
             await listener.listen()
+
+
+async def test_it_outlives_the_databases_absence(
+    serve: Serve, engine: AsyncEngine, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "_OUTAGE_PAUSE", 0.05)
+    served = await serve()
+    listener, tail = Listener(served), served.app.state.tail
+    read, failures = tail.read, iter([OSError("gone"), OSError("still gone")])
+
+    async def away(*given: Any, **options: Any) -> Part:
+        if (failure := next(failures, None)) is not None:
+            raise DatabaseAway(2) from failure
+        return await read(*given, **options)
+
+    monkeypatch.setattr(tail, "read", away)
+    async with listener.listening():
+        event_id = await publish()
+        await listener.hears(event_id)
+    assert next(failures, None) is None
 
 
 async def test_when_the_service_stops_the_streams_end(serve: Serve, publish: Publish) -> None:
