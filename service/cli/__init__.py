@@ -15,6 +15,7 @@ from service.cli.export import export_
 from service.cli.import_ import import_
 from service.cli.keys import keys
 from service.cli.openapi import openapi
+from service.cli.policies import policies
 from service.cli.serve import serve
 from service.cli.verify import stats, verify
 from service.cli.worker import worker
@@ -32,7 +33,7 @@ def leads() -> None:
     """
 
 
-for command in (serve, worker, db, keys, channels, verify, stats, demo, export_, import_, openapi, api):
+for command in (serve, worker, db, keys, channels, verify, stats, demo, export_, import_, policies, openapi, api):
     leads.add_command(command)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.core.errors import Invalid
 from service.leads.reason_codes import categories_of
 from service.lifecycle.machine import MOVES, NEEDS, Event
-from service.lifecycle.stages import Stage
+from service.lifecycle.stages import Stage, funnel_rank, is_in_funnel
 from service.nurture import rules
 from service.nurture.assignment.rules import TEAMS
 from service.nurture.policies.plan import Plan, plan_of, reasons_named, segments_named
@@ -118,6 +118,8 @@ def _check_when(when: PolicyWhen, categories: Mapping[str, str]) -> None:
             raise Invalid(f"/churned_for/{index}", f"{reason!r} is not a reason code; GET /v1/lifecycle lists them")
     if when.churned_for and when.stages and Stage.CHURNED not in when.stages:
         raise Invalid("/churned_for", "it could never fire: only a churned lead has such a reason")
+    if when.not_yet is not None and (not is_in_funnel(when.not_yet) or funnel_rank(when.not_yet) == 0):
+        raise Invalid("/not_yet", "must be one of cleaned, nurtured, opportunity and won")
     if when.did is not None:
         _check_activity(when.did, "/did")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from service.lifecycle.stages import funnel_rank
 from service.nurture.policies.facts import DAY, Activity, Facts, Signal
 from service.nurture.policies.plan import Rule
 from service.nurture.policies.schemas import ActivityCondition, PolicyTrigger
@@ -67,12 +68,17 @@ def _score(rule: Rule, facts: Facts) -> Why | None:
 
 
 def _history(rule: Rule, facts: Facts) -> Why | None:
-    wanted, journey = rule.policy.when.churned_for, facts.life.journey
-    if not wanted:
-        return {}
-    if journey is None or journey.reason not in wanted:
-        return None
-    return {"churned_for": journey.reason}
+    when, journey, why = rule.policy.when, facts.life.journey, Why()
+    if when.churned_for:
+        if journey is None or journey.reason not in when.churned_for:
+            return None
+        why["churned_for"] = journey.reason
+    if when.not_yet is not None:
+        furthest = journey.furthest_stage if journey else facts.stage
+        if funnel_rank(furthest) >= funnel_rank(when.not_yet):
+            return None
+        why |= {"not_yet": str(when.not_yet), "furthest_stage": furthest}
+    return why
 
 
 def _waited(rule: Rule, facts: Facts, now: datetime) -> Why | None:

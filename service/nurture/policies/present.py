@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -44,6 +44,12 @@ async def tell(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any
         *(_item(row["fired_at"], firing_out(row)) for row in fired),
         *(_item(row["unparked_at"], parked_out(row) | {"outcome": "unparked"}) for row in unparked),
     ]
+
+
+async def export_firings(connection: AsyncConnection, lead_ids: Collection[UUID]) -> dict[str, Any]:
+    """Return what policies decided about a person, with what each decision rested on; a part of the person's export."""
+    rows = await store.read_of_leads(connection, lead_ids)
+    return {"policies": [firing_out(row) for row in rows]}
 
 
 def _item(at: Any, data: dict[str, Any]) -> dict[str, Any]:

@@ -93,6 +93,7 @@ class PolicyWhen(_In):
         ]
         | None
     ) = None
+    not_yet: Annotated[Stage, Field(description="On its journey it has not come as far as this stage")] | None = None
     did: Annotated[ActivityCondition, Field(description="It did something before")] | None = None
     idle_days: Annotated[Days, Field(description="For so long it did nothing and was not moved")] | None = None
     days_in_stage: Annotated[Days, Field(description="For so long it has been in its stage")] | None = None
@@ -166,7 +167,7 @@ class Policies(_In):
     max_moves_per_day: Annotated[
         int,
         Field(ge=1, le=100, description="Whom policies moved so often within 24 hours is parked, and not moved again"),
-    ] = 3
+    ] = 5
     stale_after_days: Annotated[
         Days, Field(description="What happened longer ago when we hear of it triggers nothing (`on`)")
     ] = 7

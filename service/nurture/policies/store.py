@@ -184,6 +184,13 @@ async def count_parked(connection: AsyncConnection) -> int:
     return (await connection.execute(statement)).scalar_one()
 
 
+async def read_of_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list[Row]:
+    """Return what policies did to leads, oldest first."""
+    table = policy_firings
+    statement = select(table).where(table.c.lead_id.in_(ids)).order_by(table.c.fired_at, table.c.id)
+    return await fetch(connection, statement)
+
+
 async def read_of_lead(connection: AsyncConnection, lead_id: UUID) -> tuple[list[Row], list[Row]]:
     """Return what policies did to a lead and to those that became part of it, and when these were let go on."""
     return await fetch(connection, _OF_LEAD, ids=[lead_id]), await fetch(connection, _UNPARKED, ids=[lead_id])

@@ -40,6 +40,8 @@ FAULTS = [
     ("/policies/0/when/filters/country", policy({"filters": {"country": "Germany"}})),
     ("/policies/0/when/churned_for/0", policy({"churned_for": ["boredom"]})),
     ("/policies/0/when/churned_for", policy({"stages": ["won"], "churned_for": ["price"]})),
+    ("/policies/0/when/not_yet", policy({"not_yet": "acquired"})),
+    ("/policies/0/when/not_yet", policy({"not_yet": "churned"})),
     ("/policies/0/when/on", policy({"on": {}})),
     ("/policies/0/when/on", policy({"on": {"created": True, "returned": True}})),
     ("/policies/0/when/on/changed/0", policy({"on": {"changed": ["shoe_size"]}})),

@@ -48,7 +48,7 @@ _POOL: list[dict[str, Any]] = [
     },
     {
         "key": "requalify-tagged",
-        "when": {"stages": ["nurtured"], "filters": {"tag": "attended"}},
+        "when": {"stages": ["nurtured"], "filters": {"tag": "attended"}, "not_yet": "won"},
         "then": {"move": {"event": "qualify"}},
     },
     {
