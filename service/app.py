@@ -50,6 +50,7 @@ from service.nurture.accounts.personal import erase_from_accounts, export_roles
 from service.nurture.assignment.personal import erase_assignments, export_assignments
 from service.nurture.deadlines.personal import export_deadlines, stop_clocks
 from service.nurture.engine import Nurture
+from service.nurture.policies.present import export_firings
 from service.nurture.reactions import REACTIONS
 from service.nurture.routing import ROUTERS as NURTURE
 from service.nurture.timelines import TIMELINES
@@ -83,6 +84,7 @@ _TAGS: Final = {
     "activities": "What leads did, and what was done to reach them.",
     "scoring": "Points by rules, in a ledger that explains every one of them.",
     "assignment": "Who has which lead, and why: teams, rules, offers, the pool.",
+    "policies": "Routine moves that need nobody: when what is done, tried on the past, each explained.",
     "accounts": "The people of one company together: who buys, what is open, which tier.",
     "attributes": "What else you want to know of leads, with types.",
     "exports": "Everything in one file: NDJSON, CSV or Parquet.",
@@ -150,7 +152,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
     app.state.erasers = (erase_deliveries, erase_answers, erase_from_accounts, erase_assignments, stop_clocks)
-    app.state.exporters = (export_deliveries, export_assignments, export_roles, export_deadlines)
+    app.state.exporters = (export_deliveries, export_assignments, export_roles, export_deadlines, export_firings)
     app.state.timelines = TIMELINES
     reception = app.state.reception = Reception(app.state.engine, settings)
     app.state.gauges = (Gauges(app.state.engine).refresh, DeliveryGauges(app.state.engine).refresh)
