@@ -33,7 +33,6 @@ TIMEOUT_SECONDS: Final = 15.0
 # Below the five seconds after which the servers of Node and Python hang up.
 _KEPT_SECONDS: Final = 4.0
 _KEPT_ORIGINS: Final = 256
-_CONNECTIONS: Final = 2000
 _HEADERS: Final = {"user-agent": "lead-lifecycle/1", "accept": "*/*", "accept-encoding": "identity"}
 _LAST_TRY: Final = 3
 _LONGEST_TOKEN: Final = 16_384
@@ -53,7 +52,8 @@ _try: ContextVar[_Try] = ContextVar("try")
 class Sender:
     """Sends webhooks. ``allow`` holds the host names, addresses and networks that are reached though they are not public.
 
-    Use one per process, and `close` it, or use it as a context. ``resolve`` and ``tls`` are for those who have name servers or certificates of their own.
+    Use one per process, and `close` it, or use it as a context. How many requests are under way at once is for those who send to bound.
+    ``resolve`` and ``tls`` are for those who have name servers or certificates of their own.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Sender:
         self._resolve = resolve
         self._tls = tls
         self._sessions: dict[tuple[Gate, bool], aiohttp.ClientSession] = {}
+        self._is_closed = False
         self._tokens = Tokens(partial(self.send, kept=_LONGEST_TOKEN))
         self._kept: OrderedDict[str, float] = OrderedDict()
 
@@ -92,6 +93,8 @@ class Sender:
             gate, target = self._guard.gate_for(outgoing.url)
             if not _is_writable(outgoing.headers):
                 return _failed("request_invalid", started)
+            if self._is_closed:
+                return _failed("disconnected", started)
             async with asyncio.timeout(self._timeout):
                 return await self._send(gate, target, outgoing, kept=kept, started=started)
         except AddressRefused:
@@ -117,8 +120,8 @@ class Sender:
 
     async def close(self) -> None:
         """Close every connection."""
-        sessions, self._sessions = list(self._sessions.values()), {}
-        for session in sessions:
+        self._is_closed = True
+        for session in self._sessions.values():
             await session.close()
         # One turn of the loop, in which the sockets are really closed.
         await asyncio.sleep(0)
@@ -170,7 +173,8 @@ class Sender:
             resolver=GuardedResolver(guard, gate, resolve),
             socket_factory=connectable,
             use_dns_cache=False,
-            limit=_CONNECTIONS,
+            # Those who send bound what is under way, each for itself: a common bound would let some wait for others.
+            limit=0,
             **({"keepalive_timeout": _KEPT_SECONDS} if keep else {"force_close": True}),
         )
         session = aiohttp.ClientSession(

@@ -314,3 +314,11 @@ async def test_thousands_of_hosts_do_not_pile_up(receive: Receive) -> None:
             assert (await post(sender, f"http://h{number}.example:{receiver.port}/")).ok
         kept = sum(len(idle) for session in sender._sessions.values() for idle in session.connector._conns.values())
         assert kept == len(sender._kept) == 256
+
+
+async def test_after_the_end_nothing_is_sent(receive: Receive) -> None:
+    receiver = await receive(OK)
+    async with Sender(allow=["127.0.0.1"]) as sender:
+        assert (await post(sender, receiver.url())).ok
+    assert (await post(sender, receiver.url())).error == "disconnected"
+    assert receiver.connections == 1

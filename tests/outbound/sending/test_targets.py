@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -133,10 +135,22 @@ def test_no_way_of_writing_reaches_what_is_not_public(host: str) -> None:
             socket.inet_aton(target.host)
 
 
-@given(st.text(max_size=60))
-def test_anything_is_a_target_or_refused(text: str) -> None:
+_URL = st.from_regex(r"https?://[A-Za-z0-9.\-_:\[\]@%]{0,30}(/[!-~]{0,20})?(\?[!-~]{0,20})?", fullmatch=True)
+
+
+@given(st.text(max_size=60) | _URL)
+def test_anything_is_refused_or_read_in_one_way(text: str) -> None:
     try:
         target = target_of(text)
     except AddressRefused:
         return
-    assert str(target.url).isascii()
+    host = target.host.strip("[]")
+    path = target.url.raw_path_qs
+    assert (target.url.scheme, target.url.raw_host, target.url.port) == (target.scheme, host, target.port)
+    # The path is sent as it was written, and another reader finds the same host.
+    assert path.startswith("/")
+    assert text.endswith(path.removeprefix("/"))
+    other = urlsplit(text)
+    assert (other.hostname, other.username) == (host if target.address is None else other.hostname, None)
+    if target.address is not None:
+        assert ip_address(other.hostname or "") == target.address
