@@ -150,8 +150,11 @@ ASSIGNMENT: Final[dict[str, Any]] = {
     "team": "dach",
     "rule": "germany-logistics",
     "version": 4,
-    "why": {"country": "DE", "industry": "logistics", "method": "round_robin"},
-    "status": "assigned",
+    "why": {"method": "round_robin", "candidates": 4, "load": 11, "due": 0.75},
+    "status": "offered",
+    "reason": None,
+    "offered_at": "2026-11-19T09:38:31.402178Z",
+    "accept_by": "2026-11-19T13:38:31.402178Z",
 }
 
 DEADLINE: Final[dict[str, Any]] = {

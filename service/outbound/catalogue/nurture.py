@@ -53,7 +53,14 @@ _ASSIGNMENT: Final = object_(
         "rule": {**or_null(TEXT), "description": "Key of the rule that chose the owner; null: a person did"},
         "version": or_null(_VERSION),
         "why": _WHY,
-        "status": {**TEXT, "description": "Whether the owner was only offered the lead, has accepted it, or lost it"},
+        "status": {
+            "type": "string",
+            "enum": ["offered", "accepted", "rejected", "reclaimed", "released", "ended"],
+            "description": "Whether the owner was only offered the lead, has accepted it, or lost it",
+        },
+        "reason": {**or_null(TEXT), "description": "How it was lost: a code"},
+        "offered_at": INSTANT,
+        "accept_by": {**or_null(INSTANT), "description": "The offer goes on to somebody else then"},
     }
 )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core import clock
 from service.core.database import transaction
 from service.leads.book import Book
 from service.nurture.assignment.assigning import assign
+from service.outbound.catalogue import EVENT_TYPES
 
 TO_SALES = {"to": {"team": "sales"}}
 
@@ -238,3 +240,17 @@ async def test_a_policy_assigns_in_its_own_transaction(desk, engine: AsyncEngine
             await book.flush()
     assert [one and (one["owner"], one["actor"]) for one in given] == [("ann", "policy:hot"), None]
     assert (await desk.read(leads[0]))["owner"] == "ann"
+
+
+async def test_what_is_told_is_what_the_catalogue_says(desk) -> None:
+    await desk.rules({"to": {"owner": "ann"}})
+    lead = await desk.lead()
+    await desk.done(lead, "accept")
+    await desk.done(lead, "release")
+    events = (await desk.client.get("/v1/events", params={"type": "lead.assigned"})).json()["data"]
+    schema = EVENT_TYPES["lead.assigned"].schema
+    known = schema["properties"]["data"]["properties"]["assignment"]["properties"]
+    assert len(events) == 3
+    for event in events:
+        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(event)
+        assert set(event["data"]["assignment"]) == set(known)
