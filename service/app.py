@@ -53,6 +53,7 @@ from service.nurture.engine import Nurture
 from service.nurture.policies.present import export_firings
 from service.nurture.reactions import REACTIONS
 from service.nurture.routing import ROUTERS as NURTURE
+from service.nurture.scoring.explaining import export_points
 from service.nurture.timelines import TIMELINES
 from service.outbound import routes as outbound
 from service.outbound import webhooks
@@ -152,7 +153,14 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
     app.state.erasers = (erase_deliveries, erase_answers, erase_from_accounts, erase_assignments, stop_clocks)
-    app.state.exporters = (export_deliveries, export_assignments, export_roles, export_deadlines, export_firings)
+    app.state.exporters = (
+        export_deliveries,
+        export_points,
+        export_assignments,
+        export_roles,
+        export_deadlines,
+        export_firings,
+    )
     app.state.timelines = TIMELINES
     reception = app.state.reception = Reception(app.state.engine, settings)
     app.state.gauges = (Gauges(app.state.engine).refresh, DeliveryGauges(app.state.engine).refresh)

@@ -175,6 +175,8 @@ async def test_points_that_do_not_hold_any_more_are_taken_back(
         item for item in (await client.get(f"/v1/leads/{ada}/timeline")).json()["data"] if item["kind"] == "points"
     ]
     assert [item["data"]["change"] for item in items] == [20, -20]
+    held = (await client.get(f"/v1/leads/{ada}/export")).json()
+    assert [one["ended_because"] for one in held["score_entries"]] == ["no_longer_true"]
     why = [event["data"]["why"][0] for event in await changes(client)]
     assert [(one["points"], one["previous_points"]) for one in why] == [(20, 0), (0, 20)]
 

@@ -165,6 +165,7 @@ class PersonExportOut(HeldOut):
         list[dict[str, Any]],
         Field(description="What they sent, as it came; of what others are in as well (`shared`), only that it came"),
     ]
+    score_entries: Annotated[list[dict[str, Any]], Field(description="Every point that their scores were ever made of")]
 
 
 class ErasureCreate(PersonNamed):

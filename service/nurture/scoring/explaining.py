@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +13,7 @@ from service.leads.reading import find_lead
 from service.nurture.rules import list_versions, read_rules
 from service.nurture.scoring import store
 from service.nurture.scoring.decay import bounded
-from service.nurture.scoring.ledger import WORDS, entry_of
+from service.nurture.scoring.ledger import entry_of
 from service.nurture.scoring.rules import SCORING
 
 Row = Mapping[str, Any]
@@ -68,13 +68,19 @@ async def list_entries(
     return [{name: row[name] for name in _ENTRY} for row in rows]
 
 
+async def export_points(connection: AsyncConnection, lead_ids: Collection[UUID]) -> dict[str, Any]:
+    """Return every entry there ever was of the leads that a person is, for all that is held of them."""
+    rows = await store.entries_of(connection, lead_ids)
+    return {"score_entries": [{name: row[name] for name in ("lead_id", *_ENTRY)} for row in rows]}
+
+
 async def tell_points(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
     """Return the items of a lead's timeline: each time that a rule gave points, and each time that they were taken back.
 
     That nothing is left of points is told with them, as ``fades_at``.
     """
     items = []
-    for row in await store.all_entries(connection, lead_id):
+    for row in await store.entries_of(connection, [lead_id]):
         data = {name: row[name] for name in _ENTRY}
         given = {**data, "change": row["points"], "ended_at": None, "ended_because": None}
         items.append(_item(row["occurred_at"], row["recorded_at"], given))
@@ -125,6 +131,3 @@ def _bound(score: int, total: int) -> dict[str, Any]:
         "points": score - total,
         "now": score - total,
     }
-
-
-__all__ = ["WORDS", "list_entries", "read_score", "tell_points"]

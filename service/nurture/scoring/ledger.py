@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from service.nurture.scoring.decay import Entry
 from service.nurture.scoring.matching import Scoring
 
 Because = Literal["no_longer_true", "rule_changed", "outnumbered", "activity_gone", "faded"]
-
-WORDS: Final[Mapping[Because, str]] = {
-    "no_longer_true": "the lead does not meet the rule any more",
-    "rule_changed": "the rule was changed, or is gone",
-    "outnumbered": "the rule counts others instead",
-    "activity_gone": "the activity is not the lead's any more",
-    "faded": "nothing was left of it",
-}
-"""Why entries are ended."""
+"""Why an entry was ended: the lead does not meet the rule any more; the rule was changed, or is gone; it counts others instead; the activity
+is not the lead's any more; nothing was left of it.
+"""
 
 
 class Live(NamedTuple):

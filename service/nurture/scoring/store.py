@@ -55,7 +55,9 @@ _EVERY: Final = text(
     """SELECT * FROM score_entries WHERE lead_id = :lead_id AND id < coalesce(CAST(:before AS uuid), CAST(:last AS uuid))
     ORDER BY id DESC LIMIT :limit"""
 )
-_TOLD: Final = text("SELECT * FROM score_entries WHERE lead_id = :lead_id ORDER BY recorded_at, id")
+_OF: Final = text(
+    "SELECT * FROM score_entries WHERE lead_id = ANY(CAST(:ids AS uuid[])) ORDER BY lead_id, recorded_at, id"
+)
 _KINDS: Final = text(
     """SELECT id, kind, channel, occurred_at FROM activities
     WHERE lead_id = :lead_id AND id = ANY(CAST(:ids AS uuid[]))"""
@@ -120,9 +122,9 @@ async def list_entries(
     return await fetch(connection, _EVERY, lead_id=lead_id, before=before, last=_LAST, limit=limit)
 
 
-async def all_entries(connection: AsyncConnection, lead_id: UUID) -> list[dict[str, Any]]:
-    """Return every entry there ever was of a lead, in the order they were recorded."""
-    return await fetch(connection, _TOLD, lead_id=lead_id)
+async def entries_of(connection: AsyncConnection, lead_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return every entry there ever was of leads, in the order they were recorded."""
+    return await fetch(connection, _OF, ids=list(lead_ids))
 
 
 async def activities_of(

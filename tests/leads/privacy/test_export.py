@@ -23,6 +23,7 @@ SHOWN = {
     "merges": "merges",
     "set_aside": "set_aside",
     "outbox": "events",
+    "score_entries": "score_entries",
 }
 # The others, and why they hold nothing of the person that is not shown elsewhere.
 NOT_SHOWN = {
