@@ -34,9 +34,9 @@ def policies() -> None:
 @click.option(
     "--sample", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="The part of the leads to replay."
 )
-def replay(start: datetime | None, end: datetime | None, file: Path | None, sample: float) -> None:
+def replay(start: datetime | None, end: datetime | None, file: Path | None, scores: str, sample: float) -> None:
     """Print what policies would have done, and what really happened, as JSON. Changes nothing."""
-    body = _question(start, end, file, sample)
+    body = _question(start, end, file, {"scores": scores, "sample": sample})
 
     async def run(connection: AsyncConnection) -> dict[str, Any]:
         return await dry_run(connection, body, now=now())
@@ -45,8 +45,7 @@ def replay(start: datetime | None, end: datetime | None, file: Path | None, samp
     click.echo(orjson.dumps(report, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
 
 
-def _question(start: datetime | None, end: datetime | None, file: Path | None, sample: float) -> DryRun:
-    given: dict[str, Any] = {"sample": sample}
+def _question(start: datetime | None, end: datetime | None, file: Path | None, given: dict[str, Any]) -> DryRun:
     given |= {name: at.replace(tzinfo=UTC) for name, at in (("from", start), ("to", end)) if at is not None}
     try:
         if file is not None:

@@ -156,6 +156,7 @@ class DryRunOut(BaseModel):
     from_: Annotated[datetime, Field(alias="from")]
     to: datetime
     version: int | None
+    scores: Literal["told", "computed"]
     sample: float
     leads: int
     digest: str

@@ -7,7 +7,7 @@ same code as at work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -49,13 +49,17 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All that is known of one lead's past: the ledger that holds, what the feed told (oldest first), what it did, its contacts."""
+    """All that is known of one lead's past: the ledger that holds, what the feed told (oldest first), what it did, its contacts.
+
+    ``score_at`` works out the score of the lead as it was at a time; None: the scores that were told then are taken.
+    """
 
     lead_id: UUID
     ledger: Sequence[Row]
     told: Sequence[Told]
     activities: Sequence[Activity]
     touched: Sequence[datetime]
+    score_at: Callable[[Row, datetime], int] | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ class Replayed:
 
 def replay(plan: Plan, history: History, *, start: datetime, end: datetime) -> Replayed:
     """Return what policies that were put in force at ``start`` would have done about a lead until ``end``, itself not included."""
-    run = _Run(plan, history, start, end)
+    run = _Run(plan, history, start)
     for at, items in groupby(_items(history), key=lambda item: item[0]):
         if at >= end:
             break
@@ -99,10 +103,11 @@ def _items(history: History) -> list[tuple[datetime, int, int, Any]]:
 class _Run:
     """One lead on its way through the past."""
 
-    def __init__(self, plan: Plan, history: History, start: datetime, end: datetime) -> None:
+    def __init__(self, plan: Plan, history: History, start: datetime) -> None:
         self.plan = plan
         self.start = start
-        self.end = end
+        self.score_at = history.score_at
+        self.score = 0
         self.done = Replayed()
         self.activities: list[Activity] = []
         first = history.told[0].lead if history.told else {}
@@ -137,16 +142,23 @@ class _Run:
         """Let the policies decide at a time."""
         facts = self.facts
         facts.moves = [moved_at for moved_at in facts.moves if moved_at > at - DAY]
-        self.done.decisions += decide(self.plan, facts, signals, now=at)
+        self.done.decisions += decide(self.plan, facts, [*signals, *self._score(at)], now=at)
         self.tags, self.owner = set(facts.lead["tags"]), facts.lead["owner"]
         self.due = wake_at(self.plan, facts, now=at)
+
+    def _score(self, at: datetime) -> Iterator[Signal]:
+        """Work the score out, if it is not taken as it was told."""
+        if self.score_at is not None:
+            before, self.score = self.score, self.score_at(self.facts.lead, at)
+            self.facts.lead["score"] = self.score
+            yield Signal("score_reached", at, scores=(before, self.score))
 
     def _happen(self, at: datetime, kind: int, item: Any) -> Iterator[Signal]:
         if kind == _LEDGER:
             yield from self._move(at, item)
         elif kind == _TOLD:
             self._tell(at, item)
-            if item.type != "lead.stage_changed":
+            if item.type != "lead.stage_changed" and not (item.type == "lead.score_changed" and self.score_at):
                 yield from signals_of(item.type, item.data, item.at, life=self.facts.life)
         elif kind == _ACTIVITY:
             self.activities.append(item)

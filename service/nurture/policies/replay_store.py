@@ -27,7 +27,7 @@ _LEDGER: Final = text(
     FROM transitions WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND superseded_at IS NULL AND occurred_at < :end
     ORDER BY lead_id, sequence"""
 )
-# A lead as events show it, without what no condition can be about.
+# A lead as events show it, without what no condition and no rule of scoring can be about.
 _TOLD: Final = text(
     """SELECT lead_id, type, occurred_at, data - 'lead' - 'transition' - 'activity' - 'why' AS data,
         coalesce(data -> 'transition' ->> 'actor', data -> 'assignment' ->> 'rule', '') AS cause,
@@ -49,7 +49,6 @@ _UNASKED: Final = [
     "full_name",
     "first_name",
     "last_name",
-    "job_title",
     "utm",
     "external_ids",
     "consent",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -15,8 +18,13 @@ from service.nurture.policies import replay_store as store
 from service.nurture.policies.checking import check, load_plan
 from service.nurture.policies.facts import ACTOR, activity_in
 from service.nurture.policies.history import History, Told, replay
+from service.nurture.policies.plan import Plan
 from service.nurture.policies.report import Report
-from service.nurture.policies.schemas import POLICIES, DryRun, Policies
+from service.nurture.policies.schemas import POLICIES, DryRun
+from service.nurture.scoring.decay import bounded
+from service.nurture.scoring.matching import Activity, Scoring
+from service.nurture.scoring.reacting import scoring_of
+from service.nurture.scoring.store import read_activities as read_scored
 
 _CHUNK: Final = 100
 _ALL: Final = 65536
@@ -35,8 +43,19 @@ async def dry_run(connection: AsyncConnection, body: DryRun, *, now: datetime) -
     policies = held.of(POLICIES) if body.policies is None else body.policies
     if body.policies is not None:
         await check(connection, policies, place="/policies")
-    report = await _replay_all(connection, policies, start=start, end=end, parts=round(body.sample * _ALL))
-    return {"from": start, "to": end, "version": version, "sample": body.sample, **report.out()}
+    scoring = scoring_of(held) if body.scores == "computed" else None
+    past = _Past(connection, scoring, start=start, end=end, parts=round(body.sample * _ALL))
+    plan, report = await load_plan(connection, policies), Report(policies)
+    async for histories in past.read():
+        # It is worked out beside the loop: others are being served meanwhile.
+        await asyncio.to_thread(_replay_all, plan, histories, report, start=start, end=end)
+    about = {"version": version, "scores": body.scores, "sample": body.sample}
+    return {"from": start, "to": end, **about, **report.out()}
+
+
+def _replay_all(plan: Plan, histories: Iterable[History], report: Report, *, start: datetime, end: datetime) -> None:
+    for history in histories:
+        report.add(history, replay(plan, history, start=start, end=end))
 
 
 def _between(body: DryRun, now: datetime) -> tuple[datetime, datetime]:
@@ -49,35 +68,61 @@ def _between(body: DryRun, now: datetime) -> tuple[datetime, datetime]:
     return start, end
 
 
-async def _replay_all(
-    connection: AsyncConnection, policies: Policies, *, start: datetime, end: datetime, parts: int
-) -> Report:
-    plan, report, last = await load_plan(connection, policies), Report(policies), None
-    while ids := await store.next_leads(connection, last, end=end, parts=parts, limit=_CHUNK):
-        for history in await _histories(connection, ids, end):
-            report.add(history, replay(plan, history, start=start, end=end))
-        last = ids[-1]
-    return report
+class _Past:
+    """What happened to leads until a time, read a few leads at a time, in the order of their ids."""
 
+    def __init__(
+        self, connection: AsyncConnection, scoring: Scoring | None, *, start: datetime, end: datetime, parts: int
+    ) -> None:
+        self.connection = connection
+        self.scoring = scoring
+        self.start = start
+        self.end = end
+        self.parts = parts
 
-async def _histories(connection: AsyncConnection, ids: list[UUID], end: datetime) -> Iterator[History]:
-    ledgers = _by_lead((row["lead_id"], row) for row in await store.read_ledgers(connection, ids, end=end))
-    told = _by_lead((row["lead_id"], _told(row)) for row in await store.read_told(connection, ids, end=end))
-    done = _by_lead((row["lead_id"], activity_in(row)) for row in await store.read_activities(connection, ids, end=end))
-    touched = _by_lead(
-        (row["lead_id"], row["occurred_at"]) for row in await store.read_touched(connection, ids, end=end)
-    )
-    return (
-        History(
-            lead_id=lead_id,
-            ledger=ledgers[lead_id],
-            told=told[lead_id],
-            activities=done.get(lead_id, ()),
-            touched=touched.get(lead_id, ()),
+    async def read(self) -> AsyncIterator[list[History]]:
+        """Yield the histories of the next leads until there are none."""
+        last = None
+        while ids := await store.next_leads(self.connection, last, end=self.end, parts=self.parts, limit=_CHUNK):
+            yield await self._histories(ids)
+            last = ids[-1]
+
+    async def _histories(self, ids: list[UUID]) -> list[History]:
+        connection, end = self.connection, self.end
+        ledgers = _by_lead((row["lead_id"], row) for row in await store.read_ledgers(connection, ids, end=end))
+        told = _by_lead((row["lead_id"], _told(row)) for row in await store.read_told(connection, ids, end=end))
+        done = _by_lead(
+            (row["lead_id"], activity_in(row)) for row in await store.read_activities(connection, ids, end=end)
         )
-        for lead_id in ids
-        if lead_id in ledgers and lead_id in told
-    )
+        touched = _by_lead(
+            (row["lead_id"], row["occurred_at"]) for row in await store.read_touched(connection, ids, end=end)
+        )
+        scores = await self._scores(ids)
+        return [
+            History(
+                lead_id=lead_id,
+                ledger=ledgers[lead_id],
+                told=told[lead_id],
+                activities=done.get(lead_id, ()),
+                touched=touched.get(lead_id, ()),
+                score_at=scores.get(lead_id),
+            )
+            for lead_id in ids
+            if lead_id in ledgers and lead_id in told
+        ]
+
+    async def _scores(self, ids: list[UUID]) -> dict[UUID, Callable[[Mapping[str, Any], datetime], int]]:
+        if self.scoring is None:
+            return {}
+        done = await read_scored(self.connection, set(ids), self.scoring, at=self.start, until=self.end)
+        return {lead_id: partial(_score_at, self.scoring, done.get(lead_id, ())) for lead_id in ids}
+
+
+def _score_at(scoring: Scoring, activities: Sequence[Activity], lead: Mapping[str, Any], at: datetime) -> int:
+    """Return the score of a lead as it was at a time, of activities that are given oldest first."""
+    by_then = activities[: bisect_right(activities, at, key=lambda one: one.occurred_at)]
+    entries = scoring.fit(lead, at) + scoring.engagement(by_then, at)
+    return bounded(sum(entry.worth(at) for entry in entries), scoring.rules.floor, scoring.rules.ceiling)
 
 
 def _by_lead(pairs: Iterable[tuple[UUID, Item]]) -> dict[UUID, list[Item]]:

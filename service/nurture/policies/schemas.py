@@ -197,6 +197,12 @@ class DryRun(_In):
     ) = None
     from_: Annotated[Instant | None, Field(alias="from", description="When the policies come into force")] = None
     to: Annotated[Instant, Field(description="Absent: now, and the answer says when that was")] | None = None
+    scores: Annotated[
+        Literal["told", "computed"],
+        Field(
+            description="`told`: as they were at the time. `computed`: by the scoring rules of today, from what had happened by then"
+        ),
+    ] = "told"
     sample: Annotated[float, Field(gt=0, le=1, description="The part of the leads to replay, always the same ones")] = 1
 
 

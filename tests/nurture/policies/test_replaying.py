@@ -184,9 +184,11 @@ async def replayed(engine: AsyncEngine, policies: dict[str, Any], end: datetime)
     found = []
     async with transaction(engine) as connection:
         plan = await load_plan(connection, Policies.model_validate(policies))
-        ids = await replaying.store.next_leads(connection, None, end=end, parts=65536, limit=500)
-        for history in await replaying._histories(connection, ids, end):
-            for one in replay(plan, history, start=START, end=end).decisions:
+        past = replaying._Past(connection, None, start=START, end=end, parts=65536)
+        async for histories in past.read():
+            for history, one in (
+                (each, one) for each in histories for one in replay(plan, each, start=START, end=end).decisions
+            ):
                 at = one.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
                 at = at.replace(".000000Z", "Z")
                 words = [one.rule.key, one.trigger, one.why, one.outcome, list(one.actions), one.stage, one.journey]
