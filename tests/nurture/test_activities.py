@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+import pytest
 from httpx import AsyncClient
 
 from service.core import clock
@@ -159,3 +160,31 @@ async def test_the_kinds_say_who_was_active(client: AsyncClient) -> None:
     assert is_outbound("meeting.held")
     assert not is_outbound("mailing.sent")
     assert direction_of("what.nobody.described") == "inbound"
+
+
+async def test_ratings_are_averaged_by_kind_channel_and_scale(client: AsyncClient) -> None:
+    ada = await lead(client, email="ada@example.com")
+    robot = await lead(client, email="robot@example.com", test=True)
+    told = [
+        {"lead_id": ada["id"], "kind": kind, "channel": channel, "rating": {"value": value, "worst": 1, "best": best}}
+        for kind, channel, value, best in (
+            ("survey.answered", "mail", 4, 5),
+            ("survey.answered", "mail", 5, 5),
+            ("survey.answered", None, 2, 5),
+            ("survey.answered", None, 7, 10),
+            ("interview.held", None, 3, 5),
+        )
+    ]
+    told.append({**told[0], "lead_id": robot["id"]})
+    assert (await client.post("/v1/activities", json=told)).status_code == 200
+    rows = (await client.get("/v1/stats/ratings", params={"kind": "survey.answered"})).json()["data"]
+    assert [(one["channel"], one["best"], one["ratings"], one["mean"]) for one in rows] == [
+        ("mail", 5, 2, 4.5),
+        (None, 5, 1, 2),
+        (None, 10, 1, 7),
+    ]
+    assert (rows[0]["low"], rows[0]["high"], rows[0]["share"]) == (pytest.approx(3.52, abs=0.001), 5, 0.875)
+    assert (rows[1]["low"], rows[1]["insufficient_data"]) == (None, True)
+    assert len((await client.get("/v1/stats/ratings")).json()["data"]) == 4
+    later = (clock.now() + timedelta(days=1)).isoformat()
+    assert (await client.get("/v1/stats/ratings", params={"from": later})).json()["data"] == []

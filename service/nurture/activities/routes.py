@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from service.core.clock import now
 from service.core.http.answers import json_answer
 from service.core.http.auth import Caller, require
-from service.core.http.routing import Connection, ServiceRoute
+from service.core.http.routing import Connection, ReadConnection, ServiceRoute
 from service.leads import batches
-from service.nurture.activities import operations
+from service.leads.fields import Instant
+from service.nurture.activities import operations, ratings
+from service.nurture.activities.ratings import RatingListOut
 from service.nurture.activities.schemas import (
     ActivityBatchOut,
     ActivityCreate,
@@ -72,3 +74,20 @@ def _answer(request: Request, outcomes: list[batches.Outcome], *, is_many: bool)
 async def list_activity_kinds() -> dict[str, Any]:
     """What the known kinds mean, and who was active: the lead, one of us, or a machine. Any other kind may be told as well."""
     return {"data": operations.list_kinds(), "next_cursor": None}
+
+
+@router.get(
+    "/stats/ratings",
+    operation_id="read_ratings",
+    summary="Average the ratings of surveys and interviews",
+    response_model=RatingListOut,
+    dependencies=[require("stats:read")],
+)
+async def read_ratings(
+    connection: ReadConnection,
+    since: Annotated[Instant | None, Query(alias="from", description="Given from this instant on")] = None,
+    until: Annotated[Instant | None, Query(alias="to", description="Given before this instant")] = None,
+    kind: Annotated[list[str] | None, Query(description="Of these kinds only", max_length=100)] = None,
+) -> Response:
+    """By kind, channel and scale, with the bounds of each mean. Ratings on different scales are never averaged."""
+    return json_answer(await ratings.read_ratings(connection, since=since, until=until, kinds=kind or ()))
