@@ -51,7 +51,6 @@ class Lane:
         self.valid_until = valid_until
         self.live = Line((row["position"], row["sequence"], row["event_id"]), room=ROOM)
         self.replays: deque[Replay] = deque()
-        self.has_queue = True
         self.leaving = False
         self.changed = False
         self._kept: tuple[Any, ...] = (self.live.cursor, ())
@@ -72,6 +71,8 @@ class Lane:
     def configure(self, endpoint: Endpoint, row: Mapping[str, Any]) -> None:
         """Go by what was set just now."""
         self.endpoint = endpoint
+        # Something may have been put there to be sent once more.
+        self.has_queue = True
         self.health = Health(
             endpoint.concurrency,
             row["failing_since"],
