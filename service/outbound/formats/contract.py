@@ -11,11 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.outbound.sending.answers import Answer, Outgoing
 
 Event = Mapping[str, Any]
+
+
+def secret(description: str) -> Any:
+    """Return what makes a text of the settings a token or a key: it can stand in a header, and is never shown again."""
+    return Field(
+        min_length=1,
+        max_length=2000,
+        pattern=r"^[!-~]+$",
+        description=description,
+        json_schema_extra={"writeOnly": True},
+    )
 
 
 class FormatSettings(BaseModel):

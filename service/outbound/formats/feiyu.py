@@ -27,7 +27,7 @@ from pydantic import Field, model_validator
 from service.lifecycle.stages import Stage
 from service.outbound.formats import outcomes
 from service.outbound.formats.bodies import to_json
-from service.outbound.formats.contract import Event, Outcome, Skipped
+from service.outbound.formats.contract import Event, Outcome, Skipped, secret
 from service.outbound.formats.conversions import TYPES, ConversionSettings, reached
 from service.outbound.formats.vendor_answers import document, number
 from service.outbound.sending.answers import Answer
@@ -53,7 +53,6 @@ _STATES: Final[Mapping[str, Mapping[Stage, int]]] = MappingProxyType(
 _TOKEN_CODES: Final = frozenset({40002, 40003, 40101, 40102, 40103, 40104, 40105, 40107})
 _LIMIT_CODES: Final = frozenset({40100, 40110})
 _FINAL_CODES: Final = frozenset({40000, 40001})
-Secret = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[!-~]+$", json_schema_extra={"writeOnly": True})]
 
 
 class Settings(ConversionSettings):
@@ -62,8 +61,8 @@ class Settings(ConversionSettings):
     via: Annotated[Literal["marketing-api", "feiyu-crm"], Field(description="Which of the two interfaces.")] = (
         "marketing-api"
     )
-    access_token: Annotated[Secret, Field(description="The access token, or the token of Feiyu's settings.")]
-    signature_key: Annotated[Secret | None, Field(description="The key of Feiyu's settings; for feiyu-crm.")] = None
+    access_token: Annotated[str, secret("The access token, or the token of Feiyu's settings.")]
+    signature_key: Annotated[str | None, secret("The key of Feiyu's settings; for feiyu-crm.")] = None
     advertiser_ids: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
         Field(max_length=100, description="The advertiser's accounts; for marketing-api."),

@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from service.lifecycle.stages import Stage
 from service.outbound.formats import outcomes
 from service.outbound.formats.bodies import to_json
-from service.outbound.formats.contract import Event, Outcome, Skipped
+from service.outbound.formats.contract import Event, Outcome, Skipped, secret
 from service.outbound.formats.conversions import (
     TYPES,
     Conversion,
@@ -72,9 +72,6 @@ _TOO_MUCH: Final = frozenset(
     {"RESOURCE_EXHAUSTED", "RESOURCE_TEMPORARILY_EXHAUSTED", "EXCESSIVE_SHORT_TERM_QUERY_RESOURCE_CONSUMPTION"}
 )
 
-Secret = Annotated[
-    str, Field(min_length=1, max_length=2000, pattern=r"^[!-~]+$", json_schema_extra={"writeOnly": True})
-]
 Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
 
 
@@ -83,13 +80,11 @@ class Settings(ConversionSettings):
 
     customer_id: Annotated[Number, Field(description="The account, without hyphens.")]
     login_customer_id: Annotated[Number | None, Field(description="The manager account that is logged in with.")] = None
-    developer_token: Annotated[Secret, Field(description="The developer token of the manager account.")]
-    access_token: Annotated[Secret | None, Field(description="An OAuth access token; valid for an hour.")] = None
+    developer_token: Annotated[str, secret("The developer token of the manager account.")]
+    access_token: Annotated[str | None, secret("An OAuth access token; valid for an hour.")] = None
     client_id: Annotated[str | None, Field(max_length=300, description="The OAuth client of the refresh token.")] = None
-    client_secret: Annotated[Secret | None, Field(description="The secret of the OAuth client.")] = None
-    refresh_token: Annotated[
-        Secret | None, Field(description="Access tokens are fetched with it when they run out.")
-    ] = None
+    client_secret: Annotated[str | None, secret("The secret of the OAuth client.")] = None
+    refresh_token: Annotated[str | None, secret("Access tokens are fetched with it when they run out.")] = None
     token_url: Annotated[
         str, Field(pattern=r"^https?://[^\s]+$", max_length=300, description="Where access tokens are fetched.")
     ] = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address

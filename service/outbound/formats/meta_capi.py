@@ -21,7 +21,7 @@ from pydantic import Field
 from service.lifecycle.stages import Stage
 from service.outbound.formats import outcomes
 from service.outbound.formats.bodies import to_json
-from service.outbound.formats.contract import Event, Outcome, Skipped
+from service.outbound.formats.contract import Event, Outcome, Skipped, secret
 from service.outbound.formats.conversions import (
     TYPES,
     Conversion,
@@ -64,16 +64,7 @@ EventName = Annotated[str, Field(min_length=1, max_length=50)]
 class Settings(ConversionSettings):
     """What can be set for an endpoint of this format."""
 
-    access_token: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=1000,
-            pattern=r"^[!-~]+$",
-            description="The access token.",
-            json_schema_extra={"writeOnly": True},
-        ),
-    ]
+    access_token: Annotated[str, secret("The access token.")]
     event_names: Annotated[
         dict[Stage, EventName],
         Field(
