@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from service.core.ids import new_id
-from service.leads import erase_store, identity_store, store
+from service.leads import building_store, erase_store, identity_store, store
 from service.leads.book import Book, Entry
 from service.leads.erase import blank
 from service.leads.filling import FILLED
@@ -39,12 +39,14 @@ async def take_back(book: Book, changes: Sequence[Change], *, why: Mapping[str, 
     ``why`` goes into the events.
     """
     await book.take([change.lead_id for change in changes])
+    past = {one.lead_id: one.after for one in changes if book.entries[one.lead_id].row["version"] != one.after}
+    moved_on = await building_store.built_on(book.connection, past)
     built_on = []
     made: list[tuple[Entry, Change]] = []
     changed: list[tuple[Entry, Change]] = []
     for change in changes:
         entry = book.entries[change.lead_id]
-        if entry.row["version"] != change.after or entry.row["erased_at"] or entry.row["merged_into"]:
+        if entry.id in moved_on or entry.row["erased_at"] or entry.row["merged_into"]:
             built_on.append(change.lead_id)
         else:
             (made if change.before == 0 else changed).append((entry, change))

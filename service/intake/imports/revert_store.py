@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.core.database import fetch
 from service.core.ids import NIL
 from service.intake.imports.outcomes import RESULTS
+from service.leads.building_store import IS_BUILT_ON
 
 # What an import did to each lead: the version before its first row of it and after its last one.
 _TOUCHED: Final = f"""
@@ -22,7 +23,7 @@ _TOUCHED: Final = f"""
     GROUP BY row.lead_id"""
 _BUILT_ON: Final = text(
     f"""SELECT leads.id FROM ({_TOUCHED}) AS touched JOIN leads ON leads.id = touched.lead_id
-    WHERE leads.version <> touched.after ORDER BY leads.id LIMIT :limit"""
+    WHERE leads.version <> touched.after AND {IS_BUILT_ON.format(after="touched.after")} ORDER BY leads.id LIMIT :limit"""
 )
 _CHANGES: Final = text(
     f"SELECT lead_id, before, after FROM ({_TOUCHED}) AS touched WHERE number = :number ORDER BY lead_id"

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import dumps, fetch
-from service.leads.tables import leads
+from service.leads.tables import journeys, leads
 from service.nurture.deadlines.clocks import LEFT, MET
 from service.nurture.deadlines.tables import deadlines
 
@@ -30,7 +30,7 @@ _ASTRAY: Final = text(
     """SELECT leads.id FROM leads LEFT JOIN (
         SELECT lead_id, min(due_at) AS due_at FROM deadlines WHERE ended_how IS NULL GROUP BY lead_id) AS open
         ON open.lead_id = leads.id
-    WHERE leads.merged_into IS NULL AND leads.due_at IS DISTINCT FROM open.due_at ORDER BY leads.id LIMIT :most"""
+    WHERE leads.merged_into IS NULL AND leads.erased_at IS NULL AND leads.due_at IS DISTINCT FROM open.due_at ORDER BY leads.id LIMIT :most"""
 )
 _CHANGED: Final = ", ".join(
     f"{column.name} = excluded.{column.name}" for column in deadlines.columns if not column.primary_key
@@ -87,7 +87,7 @@ async def withdraw(connection: AsyncConnection, ids: Collection[UUID], *, ended:
 class Chosen:
     """Which deadlines are meant: any of the ``states`` at an instant, and of each of the ``values``' columns any of these.
 
-    ``missing`` names columns of which none is meant as well. Those of test leads never are.
+    ``missing`` names columns of which none is meant as well. Those of leads that do not count never are: tests, and what was reverted.
     """
 
     at: datetime
@@ -98,9 +98,15 @@ class Chosen:
     end: datetime | None = None
 
 
+# Every lead has a first journey, which counts if the lead does.
+COUNTED: Final = deadlines.join(
+    journeys, and_(journeys.c.lead_id == deadlines.c.lead_id, journeys.c.number == 1, journeys.c.counted)
+)
+
+
 def conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
-    """Return the conditions on deadlines, joined with their leads."""
-    found = [~leads.c.test, or_(*(_in_state(state, chosen.at) for state in chosen.states))]
+    """Return the conditions on deadlines."""
+    found = [or_(*(_in_state(state, chosen.at) for state in chosen.states))]
     for name in sorted({*chosen.values, *chosen.missing}):
         column, values = deadlines.c[name], chosen.values.get(name)
         either = [column.in_(values)] if values else []
@@ -130,13 +136,7 @@ async def read_page(
 ) -> list[dict[str, Any]]:
     """Return up to ``limit`` deadlines, those that are due first before the others."""
     place = (deadlines.c.due_at, deadlines.c.lead_id, deadlines.c.id)
-    statement = (
-        select(deadlines)
-        .join(leads, leads.c.id == deadlines.c.lead_id)
-        .where(*conditions(chosen))
-        .order_by(*place)
-        .limit(limit)
-    )
+    statement = select(deadlines).select_from(COUNTED).where(*conditions(chosen)).order_by(*place).limit(limit)
     if after is not None:
         statement = statement.where(tuple_(*place) > tuple_(*after))
     return await fetch(connection, statement)
@@ -144,8 +144,8 @@ async def read_page(
 
 async def count(connection: AsyncConnection, chosen: Chosen) -> int:
     """Return how many deadlines are meant."""
-    statement = select(func.count()).select_from(deadlines.join(leads, leads.c.id == deadlines.c.lead_id))
-    return int((await connection.execute(statement.where(*conditions(chosen)))).scalar_one())
+    statement = select(func.count()).select_from(COUNTED).where(*conditions(chosen))
+    return int((await connection.execute(statement)).scalar_one())
 
 
 async def read_leads(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:

@@ -9,10 +9,11 @@ from httpx import AsyncClient
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.cli.verify import faults_in
 from service.core.database import transaction
 from service.leads.tables import leads
 from service.nurture.verify import verify
-from tests.nurture.deadlines.acting import Later, Worker, deadlines, lead, respond, rule, shown, write
+from tests.nurture.deadlines.acting import Later, Worker, deadlines, lead, respond, rule, shown, told, write
 
 
 async def test_the_owner_is_who_has_the_lead(client: AsyncClient, worker: Worker) -> None:
@@ -112,3 +113,23 @@ async def test_what_leads_show_is_verified(client: AsyncClient, engine: AsyncEng
         await connection.execute(update(leads).where(leads.c.id == ann).values(due_at=None))
         (fault,) = await verify(connection)
     assert ann in fault
+
+
+async def test_an_import_can_be_reverted_though_its_leads_had_deadlines(
+    client: AsyncClient, worker: Worker, later: Later, database_url: str
+) -> None:
+    await write(client, rule(stage="cleaned"))
+    file = "email\nann@example.com\nbob@example.com\n"
+    answer = await client.post("/v1/imports", content=file, headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 202, answer.text
+    await worker()
+    later(timedelta(hours=3))
+    await worker()
+    assert len((await client.get("/v1/deadlines")).json()["data"]) == len(await told(client)) == 2
+    answer = await client.post(f"/v1/imports/{answer.json()['id']}/revert")
+    assert answer.status_code == 202, answer.text
+    await worker()
+    assert (await client.get("/v1/leads")).json()["data"] == []
+    assert (await client.get("/v1/deadlines")).json()["data"] == []
+    assert (await client.get("/v1/stats/overdue")).json()["totals"]["started"] == 0
+    assert await faults_in(database_url) == []

@@ -10,13 +10,11 @@ from sqlalchemy import Double, case, cast, extract, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import fetch
-from service.leads.tables import leads
 from service.nurture.deadlines.statistics.figures import StateCount, Waits
 from service.nurture.deadlines.statistics.question import EVERY, Asked, Key
-from service.nurture.deadlines.store import Chosen, conditions
+from service.nurture.deadlines.store import COUNTED, Chosen, conditions
 from service.nurture.deadlines.tables import deadlines
 
-_JOINED: Final = deadlines.join(leads, leads.c.id == deadlines.c.lead_id)
 _VERSIONS: Final = text(
     "SELECT version, rules FROM rule_versions WHERE name = :name AND version = ANY(CAST(:versions AS int[]))"
 )
@@ -48,7 +46,7 @@ async def read_waits(connection: AsyncConnection, asked: Asked) -> list[Waits]:
             func.array_agg(spent).label("clock"),
             func.array_agg(deadlines.c.worked_seconds).label("working"),
         )
-        .select_from(_JOINED)
+        .select_from(COUNTED)
         .where(*conditions(_chosen(asked, ["in_time", "late"])))
         .group_by(*keys, deadlines.c.ended_how)
     )
@@ -62,7 +60,7 @@ async def read_waiting(connection: AsyncConnection, asked: Asked) -> list[Waitin
     by = [*keys, deadlines.c.calendar, deadlines.c.version]
     statement = (
         select(*by, func.array_agg(deadlines.c.started_at).label("since"))
-        .select_from(_JOINED)
+        .select_from(COUNTED)
         .where(*conditions(_chosen(asked, ["open", "overdue"])))
         .group_by(*by)
     )
@@ -88,7 +86,7 @@ async def count_states(connection: AsyncConnection, asked: Asked) -> list[StateC
     ).label("state")
     statement = (
         select(*keys, state, func.count().label("deadlines"))
-        .select_from(_JOINED)
+        .select_from(COUNTED)
         .where(*conditions(_chosen(asked, EVERY)))
         .group_by(*keys, state)
     )
