@@ -65,10 +65,11 @@ async def erase_lead(
     if entry.row["erased_at"] is None:
         await book.refuse_gone(entry)
         writer.precondition.check(entry.row["version"])
-        await _forget_who_referred(book, family, names)
-        await _erase(book, [book.entries[one] for one in family if one in book.entries], known)
+        # While what the leads were can still be read: it says what else is to be emptied.
         for eraser in also:
             await eraser(connection, Erased(family, known))
+        await _forget_who_referred(book, family, names)
+        await _erase(book, [book.entries[one] for one in family if one in book.entries], known)
         await book.flush()
     return {"lead_id": lead_id, "erased_at": entry.row["erased_at"], "version": entry.row["version"]}
 

@@ -140,6 +140,6 @@ async def add_role(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
     await connection.execute(_ADD, dict(row))
 
 
-async def forget_notes(connection: AsyncConnection, ids: Collection[UUID]) -> int:
-    """Empty the notes on these leads' roles, and return how many there were."""
-    return (await connection.execute(_FORGET_NOTES, {"ids": sorted(ids)})).rowcount
+async def forget_notes(connection: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Empty the notes on these leads' roles."""
+    await connection.execute(_FORGET_NOTES, {"ids": sorted(ids)})

@@ -36,13 +36,13 @@ async def export_roles(connection: AsyncConnection, lead_ids: Collection[UUID]) 
 async def erase_from_accounts(connection: AsyncConnection, erased: Erased) -> int:
     """Empty the notes on the roles of somebody who is erased, and let their companies keep what they brought.
 
-    A company of whom nobody else is known is forgotten, too: its domain may be a person's own.
+    A company of whom nobody else is known is forgotten, too: its domain may be a person's own. Returns 0: it has no deliveries.
     """
     if not erased.lead_ids:
         return 0
-    emptied = await people_store.forget_notes(connection, erased.lead_ids)
+    await people_store.forget_notes(connection, erased.lead_ids)
     await remains_store.keep_remains(connection, erased.lead_ids)
     await remains_store.mark_due(connection, erased.lead_ids, rules=ACCOUNT_TIERS.name)
     if left := await remains_store.left_by(connection, erased.lead_ids):
         await remains_store.forget_accounts(connection, left)
-    return emptied
+    return 0

@@ -17,9 +17,12 @@ from service.nurture.accounts.parts_store import STANDING
 _ERASED: Final = (
     f"SELECT * FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) AND company_domain IS NOT NULL AND {STANDING}"
 )
-_DOMAINS: Final = "SELECT company_domain FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) AND company_domain IS NOT NULL"
+# Where they are, and where they ever were: their own events are emptied after this.
+_DOMAINS: Final = """SELECT company_domain FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) AND company_domain IS NOT NULL
+    UNION SELECT data #>> '{lead,company,domain}' FROM outbox
+    WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND data #>> '{lead,company,domain}' IS NOT NULL"""
 _FORGOTTEN: Final = text(
-    f"""SELECT domain FROM (SELECT DISTINCT company_domain AS domain FROM ({_DOMAINS}) AS theirs) AS left_by
+    f"""SELECT domain FROM ({_DOMAINS}) AS left_by (domain)
     WHERE NOT EXISTS (SELECT FROM leads AS other WHERE other.company_domain = left_by.domain
         AND other.id <> ALL(CAST(:ids AS uuid[])) AND other.merged_into IS NULL AND other.erased_at IS NULL)"""
 )
@@ -34,7 +37,7 @@ _KEEP: Final = text(
 )
 # Without rules there is nobody who would look.
 _MARK_DUE: Final = text(
-    f"""INSERT INTO accounts_due (domain) SELECT DISTINCT company_domain FROM ({_DOMAINS}) AS theirs
+    f"""INSERT INTO accounts_due (domain) SELECT company_domain FROM ({_DOMAINS}) AS theirs
     WHERE EXISTS (SELECT FROM rule_versions WHERE name = :rules) ON CONFLICT DO NOTHING"""
 )
 _REDACT: Final = text(

@@ -51,6 +51,7 @@ async def deliver(client: AsyncClient, address: str, content: Any, kind: str = "
 
 async def fill_every_door(client: AsyncClient, worker: Callable) -> dict[str, Any]:
     """Let the person come in by every way there is, and be told of by others."""
+    await client.put("/v1/account-tiers", json={"tiers": [{"key": "C"}]})
     lead = (await client.post("/v1/leads", json=PERSON, headers={"Idempotency-Key": "once"})).json()
     address = f"/v1/leads/{lead['id']}"
     await client.post("/v1/leads/batch", json=[PERSON, {"email": EMAIL.upper()}], headers={"Idempotency-Key": "many"})
@@ -70,6 +71,14 @@ async def fill_every_door(client: AsyncClient, worker: Callable) -> dict[str, An
         "evidence": {"by": "Zoë"},
     }
     await client.post(f"{address}/consents", json=agreed)
+    role = {"role": "champion", "note": "Quillfeather likes it"}
+    said = await client.put(f"/v1/accounts/quillfeather.example/people/{lead['id']}/role", json=role)
+    assert said.status_code == 200, said.text
+    # Another company, for a while.
+    await client.patch(address, json={"company": {"domain": "quill.example"}})
+    await worker()
+    await client.patch(address, json={"company": {"domain": "quillfeather.example"}})
+    await worker()
     # Others who were referred by them, whose own data are none of theirs.
     await client.post("/v1/leads", json={"email": "bob@example.com", "referred_by": EMAIL.title()})
     # The same person twice, merged; and merged and parted again.
