@@ -18,10 +18,10 @@ import service.leads.merging.tables
 import service.leads.privacy.tables
 import service.leads.tables
 import service.nurture.accounts.tables
-import service.nurture.scoring.tables
 import service.nurture.assignment.tables
 import service.nurture.deadlines.tables
 import service.nurture.policies.tables
+import service.nurture.scoring.tables
 import service.nurture.tables
 import service.outbound.endpoints.tables
 import service.outbound.tables

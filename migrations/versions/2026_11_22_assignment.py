@@ -52,8 +52,22 @@ def upgrade() -> None:
     )
     op.create_index("uq_assignments_open", "assignments", ["lead_id"], unique=True, postgresql_where=sa.text(_OPEN))
     op.create_index("ix_assignments_load", "assignments", ["owner"], postgresql_where=sa.text(_OPEN))
+    op.create_index(
+        "ix_assignments_declined",
+        "assignments",
+        ["owner", "lead_id"],
+        postgresql_where=sa.text("status IN ('rejected', 'reclaimed')"),
+    )
     op.create_index("ix_assignments_offered_at", "assignments", ["offered_at", "id"])
     op.create_index("ix_assignments_owner", "assignments", ["owner", "offered_at", "id"])
+    op.create_index(
+        "ix_leads_pool",
+        "leads",
+        ["stage_entered_at", "id"],
+        postgresql_where=sa.text(
+            "owner IS NULL AND stage = 'opportunity' AND merged_into IS NULL AND erased_at IS NULL"
+        ),
+    )
     op.create_table(
         "turns",
         sa.Column("team", sa.Text(), nullable=False),
@@ -70,5 +84,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute("SET LOCAL statement_timeout = '10min'")
+    op.drop_index("ix_leads_pool", "leads")
     op.drop_table("turns")
     op.drop_table("assignments")

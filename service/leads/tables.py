@@ -83,6 +83,13 @@ leads = Table(
     Index("ix_leads_score", "score", "id"),
     Index("ix_leads_owner", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
     Index("ix_leads_due_at", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
+    # Who may have the next lead of the pool is asked often, and most opportunities have an owner.
+    Index(
+        "ix_leads_pool",
+        "stage_entered_at",
+        "id",
+        postgresql_where=text("owner IS NULL AND stage = 'opportunity' AND merged_into IS NULL AND erased_at IS NULL"),
+    ),
     Index("ix_leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     # The people of an account.
     Index(

@@ -61,6 +61,7 @@ async def assign_many(book: Book, wanted: Sequence[Wanted]) -> list[dict[str, An
         rules=rules,
         teams={one.team for one in wanted if one.team is not None},
         owners={one.owner for one in wanted if one.owner is not None},
+        by_rules=False,
     )
     done = [_assign_one(desk, one) for one in wanted]
     await desk.flush()

@@ -60,10 +60,11 @@ class Chooser:
             for member in team.members:
                 self._memberships.setdefault(member.owner, []).append(member)
 
-    def know_turns(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take in where people stand in their teams' turns."""
+    def know_turns(self, teams: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take in where people stand in the turns of teams: of all that may be asked."""
+        self._turns |= {team: {} for team in teams}
         for row in rows:
-            self._turns.setdefault(row["team"], {})[row["owner"]] = Turn(**row)
+            self._turns[row["team"]][row["owner"]] = Turn(**row)
 
     def members(self, team: str) -> Sequence[Member]:
         """Return who is in a team; nobody is in one that does not exist."""
@@ -106,7 +107,7 @@ class Chooser:
     ) -> Found | None:
         """Return whose turn it is in a team, or None; ``passed`` gets to know what speaks against the others."""
         members = self.members(team)
-        turns = self._turns.setdefault(team, {})
+        turns = self._turns[team]
         if lead["test"]:
             # Nobody loses a turn by it.
             turns = {owner: replace(turn) for owner, turn in turns.items()}

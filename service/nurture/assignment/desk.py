@@ -62,33 +62,39 @@ class Desk:
         rules: Rules,
         teams: Collection[str] = (),
         owners: Collection[str] = (),
+        by_rules: bool = True,
         wake: Wake | None = None,
     ) -> Self:
-        """Open the desk for leads in the book: for what the rules may do with them, and for these teams and owners.
+        """Open the desk for leads in the book: to give them to these owners and teams, and ``by_rules`` to whom those find.
 
         ``wake`` sets timers in a round; without it they are written with all else.
         """
         connection = book.connection
         await store.lock(connection)
         chooser = Chooser(rules.of(TEAMS), now=book.now)
-        held = rules.of(ASSIGNMENT_RULES)
         known = await store.of_leads(connection, [entry.id for entry in entries])
         desk = cls(book, rules, chooser, known=known, wake=wake)
-        named = {rule.when.segment for rule in held.rules if rule.when.segment is not None}
-        desk.segments = await find_segments(connection, sorted(named))
-        asked = {*teams, *_teams_of(held), *(row["team"] for row in known if row["team"] is not None)}
-        people = {*owners, *(rule.to.owner for rule in held.rules if rule.to.owner is not None)}
+        asked, people = set(teams), set(owners)
+        if by_rules:
+            asked |= _teams_of(desk.rules) | {row["team"] for row in known if row["team"] is not None}
+            people |= {rule.to.owner for rule in desk.rules.rules if rule.to.owner is not None}
+            await desk._learn_of_leads(entries)
         people |= {owner for entry in entries if (owner := entry.row["owner"]) is not None}
-        people |= {row["owner"] for row in known if row["status"] in OPEN}
-        if any(rule.sticky_to_company for rule in held.rules):
-            ids = [entry.id for entry in entries]
-            domains = {domain for entry in entries if (domain := entry.row["company_domain"])}
-            chooser.companies = await store.owners_of_companies(connection, domains, besides=ids)
-            people |= set(chooser.companies.values())
-        chooser.know_turns(await store.read_turns(connection, asked))
+        people |= {row["owner"] for row in known if row["status"] in OPEN} | set(chooser.companies.values())
         people |= {member.owner for key in asked for member in chooser.members(key)}
+        chooser.know_turns(asked, await store.read_turns(connection, asked))
         chooser.loads = await store.read_loads(connection, people)
         return desk
+
+    async def _learn_of_leads(self, entries: Collection[Entry]) -> None:
+        """Read what rules ask of leads besides what they are: segments, and who has the others of their companies."""
+        connection = self.book.connection
+        named = {rule.when.segment for rule in self.rules.rules if rule.when.segment is not None}
+        self.segments = await find_segments(connection, sorted(named))
+        if any(rule.sticky_to_company for rule in self.rules.rules):
+            ids = [entry.id for entry in entries]
+            domains = {domain for entry in entries if (domain := entry.row["company_domain"])}
+            self.chooser.companies = await store.owners_of_companies(connection, domains, besides=ids)
 
     def open_of(self, entry: Entry) -> Row | None:
         """Return the lead's open assignment, or None."""

@@ -41,7 +41,7 @@ async def assign_lead(
     if body.team is not None and body.team not in rules.of(TEAMS).teams:
         raise Invalid("/team", f"there is no team {body.team!r}")
     teams, owners = [body.team] if body.team else [], [body.owner] if body.owner else []
-    desk = await Desk.open(book, [entry], rules=rules, teams=teams, owners=owners)
+    desk = await Desk.open(book, [entry], rules=rules, teams=teams, owners=owners, by_rules=body.auto)
     desk.reconcile(entry)
     found = _wanted(desk, entry, body)
     found.accept_within = found.accept_within or body.accept_within
@@ -87,7 +87,7 @@ async def accept(connection: AsyncConnection, lead_id: UUID, body: AssignmentAcc
 
 async def reject(connection: AsyncConnection, lead_id: UUID, body: AssignmentReject, writer: Writer) -> dict[str, Any]:
     """Take a lead from an owner who does not want it, and give it to the next, or put it into the pool."""
-    desk, entry, _ = await _held(connection, lead_id, body.owner, writer)
+    desk, entry, _ = await _held(connection, lead_id, body.owner, writer, by_rules=True)
     row = pass_on(desk, entry, status="rejected", reason=body.reason, note=body.note, by=writer.actor)
     return await _done(desk, entry, row)
 
@@ -117,11 +117,12 @@ async def _taken(connection: AsyncConnection, lead_id: UUID, writer: Writer) -> 
 
 
 async def _held(
-    connection: AsyncConnection, lead_id: UUID, owner: str | None, writer: Writer
+    connection: AsyncConnection, lead_id: UUID, owner: str | None, writer: Writer, *, by_rules: bool = False
 ) -> tuple[Desk, Entry, Row]:
     """Return a lead's open assignment; raises `NotAssigned` or `AssignedElsewhere`."""
     book, entry = await _taken(connection, lead_id, writer)
-    desk = await Desk.open(book, [entry], rules=await in_use(connection, actor=writer.actor, now=book.now))
+    rules = await in_use(connection, actor=writer.actor, now=book.now)
+    desk = await Desk.open(book, [entry], rules=rules, by_rules=by_rules)
     desk.reconcile(entry)
     held = desk.open_of(entry)
     if held is None and entry.row["owner"] is not None:

@@ -85,7 +85,7 @@ async def claim(connection: AsyncConnection, body: Claim, writer: Writer) -> dic
         raise PoolEmpty("there is no lead in the pool for that")
     book = Book(connection, now=writer.now, actor=writer.actor)
     entry = await book.take_one(lead_id)
-    desk = await Desk.open(book, [entry], rules=rules, owners=[body.owner])
+    desk = await Desk.open(book, [entry], rules=rules, owners=[body.owner], by_rules=False)
     desk.reconcile(entry)
     row = desk.give(entry, Found(owner=body.owner, method="claimed"), status="accepted")
     await desk.flush()

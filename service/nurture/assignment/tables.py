@@ -56,6 +56,7 @@ assignments = Table(
     CheckConstraint(f"(ended_at IS NULL) = ({OPEN})", name="ended_at"),
     Index("uq_assignments_open", "lead_id", unique=True, postgresql_where=text(OPEN)),
     Index("ix_assignments_load", "owner", postgresql_where=text(OPEN)),
+    Index("ix_assignments_declined", "owner", "lead_id", postgresql_where=text("status IN ('rejected', 'reclaimed')")),
     Index("ix_assignments_offered_at", "offered_at", "id"),
     Index("ix_assignments_owner", "owner", "offered_at", "id"),
 )
