@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.nurture.deadlines import store as deadlines
+from service.nurture.policies import store as policies
 
 _MOST: Final = 20
 
@@ -14,4 +15,8 @@ _MOST: Final = 20
 async def verify(connection: AsyncConnection) -> list[str]:
     """Return a sentence for everything that should always hold and does not, at most twenty of a kind."""
     astray = await deadlines.read_astray(connection, most=_MOST)
-    return [f"a lead is not due when the earliest of its open deadlines is (lead_id={lead_id})" for lead_id in astray]
+    unexplained = await policies.read_unexplained(connection, most=_MOST)
+    return [
+        *(f"a lead is not due when the earliest of its open deadlines is (lead_id={lead_id})" for lead_id in astray),
+        *(f"a policy moved a lead, and nothing says why (lead_id={lead_id})" for lead_id in unexplained),
+    ]

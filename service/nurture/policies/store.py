@@ -61,15 +61,28 @@ _ADD: Final = text(
 _PARK: Final = text(
     "INSERT INTO parked_leads SELECT * FROM json_populate_recordset(NULL::parked_leads, CAST(:rows AS json))"
 )
+# Where a merge wove the ledger anew, a move is named as it stands there now.
 _OF_LEAD: Final = text(
     f"""WITH RECURSIVE {_FAMILY}
-    SELECT policy_firings.* FROM policy_firings JOIN family ON family.id = policy_firings.lead_id
-    ORDER BY fired_at, policy_firings.id"""
+    SELECT fired.lead_id, fired.id, policy, version, trigger, why, outcome, actions, stage, fired.journey,
+        coalesce(woven.id, transition_id) AS transition_id, fired_at
+    FROM policy_firings AS fired JOIN family ON family.id = fired.lead_id
+    LEFT JOIN transitions AS woven ON woven.lead_id = family.lead_id AND woven.source = fired.transition_id
+        AND woven.superseded_at IS NULL
+    ORDER BY fired_at, fired.id"""
 )
 _UNPARKED: Final = text(
     f"""WITH RECURSIVE {_FAMILY}
     SELECT parked_leads.* FROM parked_leads JOIN family ON family.id = parked_leads.lead_id
     WHERE unparked_at IS NOT NULL ORDER BY unparked_at, parked_leads.id"""
+)
+
+
+_UNEXPLAINED: Final = text(
+    """SELECT DISTINCT lead_id FROM transitions
+    WHERE actor LIKE 'policy:%' AND superseded_at IS NULL AND NOT EXISTS (
+        SELECT FROM policy_firings WHERE policy_firings.transition_id = coalesce(transitions.source, transitions.id))
+    ORDER BY lead_id LIMIT :most"""
 )
 
 
@@ -182,6 +195,11 @@ async def count_parked(connection: AsyncConnection) -> int:
     stands = and_(leads.c.id == table.c.lead_id, leads.c.merged_into.is_(None), leads.c.erased_at.is_(None))
     statement = select(func.count()).select_from(table.join(leads, stands)).where(table.c.unparked_at.is_(None))
     return (await connection.execute(statement)).scalar_one()
+
+
+async def read_unexplained(connection: AsyncConnection, *, most: int) -> list[UUID]:
+    """Return leads that a policy moved without a firing that says why; there must be none."""
+    return [row["lead_id"] for row in await fetch(connection, _UNEXPLAINED, most=most)]
 
 
 async def read_of_leads(connection: AsyncConnection, ids: Collection[UUID]) -> list[Row]:

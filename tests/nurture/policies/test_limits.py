@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.core.database import transaction
+from service.nurture import verify
 from tests.nurture.policies.acting import (
     CLEAN,
     QUALIFY_ON_DEMO,
@@ -173,6 +176,29 @@ async def test_the_erased_and_the_merged_are_left_alone(client: AsyncClient, nur
     told = [item["data"]["lead_id"] for item in await timeline(client, kept["id"]) if item["kind"] == "policy"]
     assert sorted(told) == sorted([merged["id"], kept["id"], kept["id"]])
     assert (await client.get("/v1/policies/firings", params={"lead_id": erased["id"]})).status_code == 200
+
+
+async def test_moves_that_a_merge_wove_in_are_still_explained(
+    client: AsyncClient, nurture: Run, engine: AsyncEngine, time: Clock
+) -> None:
+    await put(client, CLEAN, NURTURE)
+    merged = await lead(client, "ann@example.com")
+    await nurture()
+    time.pass_(days=1)
+    kept = await lead(client, "cho@example.com", occurred_at=(time.at - timedelta(hours=2)).isoformat())
+    await merge(client, kept["id"], merged["id"])
+    items = await timeline(client, kept["id"])
+    moves = [
+        item["data"]["id"]
+        for item in items
+        if item["kind"] == "transition"
+        and item["data"]["actor"].startswith("policy:")
+        and not item["data"]["superseded_at"]
+    ]
+    assert len(moves) == 2
+    assert {item["data"]["transition_id"] for item in items if item["kind"] == "policy"} == set(moves)
+    async with transaction(engine) as connection:
+        assert await verify.verify(connection) == []
 
 
 async def test_what_was_done_to_a_merged_lead_is_not_done_to_its_survivor(client: AsyncClient, nurture: Run) -> None:
