@@ -18,7 +18,7 @@ from service.nurture.scoring import explaining, trying
 from service.nurture.scoring.checking import check_rules
 from service.nurture.scoring.rules import SCORING
 from service.nurture.scoring.schemas import LedgerEntryOut, ScoreOut
-from service.nurture.scoring.trial_schemas import TrialCreate, TrialOut
+from service.nurture.scoring.trial_schemas import ScoringTrialCreate, ScoringTrialOut
 from service.stats.attending import attended
 
 rules = rule_routes(
@@ -37,10 +37,10 @@ trials = APIRouter(prefix="/v1/scoring-rules", route_class=ServiceRoute, tags=["
     "/dry-run",
     operation_id="try_scoring_rules",
     summary="Try scoring rules on the last days",
-    response_model=TrialOut,
+    response_model=ScoringTrialOut,
     dependencies=[require("stats:read")],
 )
-async def try_scoring_rules(body: TrialCreate, request: Request, connection: ReadConnection) -> Response:
+async def try_scoring_rules(body: ScoringTrialCreate, request: Request, connection: ReadConnection) -> Response:
     """How many scores would change, which thresholds would be crossed, how often each rule fires, and whether high scores really won. Of very many
     leads a sample is looked at. Nothing is changed.
     """

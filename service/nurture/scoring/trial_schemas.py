@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.nurture.scoring.rules import ScoringRules
 
 
-class TrialCreate(BaseModel):
+class ScoringTrialCreate(BaseModel):
     """Rules to be tried, and on how many days."""
 
     model_config = ConfigDict(extra="forbid")
@@ -124,7 +124,7 @@ class WinnersOut(BaseModel):
     after: ForesightOut
 
 
-class TrialOut(BaseModel):
+class ScoringTrialOut(BaseModel):
     """What rules would do; nothing was changed. `before` is by the rules that hold, `after` by those that were tried."""
 
     dry_run: Literal[True]

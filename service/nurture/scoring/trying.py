@@ -20,7 +20,7 @@ from service.nurture.scoring.decay import Entry, bounded
 from service.nurture.scoring.matching import Scoring, seen
 from service.nurture.scoring.rules import SCORING
 from service.nurture.scoring.tallying import Tally
-from service.nurture.scoring.trial_schemas import TrialCreate
+from service.nurture.scoring.trial_schemas import ScoringTrialCreate
 from service.stats.estimators.judging import area_bounds, area_under_curve, by_tenths
 from service.stats.estimators.survival import Floats
 from service.stats.wilson import ENOUGH, wilson
@@ -34,8 +34,8 @@ _NOT_KNOWN: Final = dict.fromkeys(("industry", "company_size", "country", "regio
 }
 
 
-async def try_rules(connection: AsyncConnection, body: TrialCreate, *, now: datetime) -> dict[str, Any]:
-    """Return what rules would do, by `TrialOut`; raises `Invalid` for rules that cannot be."""
+async def try_rules(connection: AsyncConnection, body: ScoringTrialCreate, *, now: datetime) -> dict[str, Any]:
+    """Return what rules would do, by `ScoringTrialOut`; raises `Invalid` for rules that cannot be."""
     rules = await read_rules(connection)
     held = Scoring(rules.of(SCORING), rules.version(SCORING))
     tried = held
