@@ -165,6 +165,9 @@ class PersonExportOut(HeldOut):
         list[dict[str, Any]],
         Field(description="What they sent, as it came; of what others are in as well (`shared`), only that it came"),
     ]
+    assignments: Annotated[
+        list[dict[str, Any]], Field(description="Who had their leads, from when until when, and why")
+    ]
     score_entries: Annotated[list[dict[str, Any]], Field(description="Every point that their scores were ever made of")]
 
 

@@ -34,11 +34,11 @@ def _are_used(rules: Rules) -> bool:
 
 
 async def _react(this: Round) -> None:
+    gone = [lead_id for lead_id in this.book.entries if lead_id not in this.changes]
+    await store.end_gone(this.connection, gone, now=this.now, actor=ACTOR)
     concerned = list(this.concerned(ASSIGNMENT))
     if not concerned:
         return
-    merged = [entry.id for entry, change in concerned if any(event["type"] == "lead.merged" for event in change.events)]
-    await store.end_merged(this.connection, merged, now=this.now, actor=ACTOR)
     desk = await Desk.open(this.book, [entry for entry, _ in concerned], rules=this.rules, wake=this.wake)
     held = [entry.id for entry, _ in concerned if desk.open_of(entry)]
     touched = await store.last_touched(this.connection, held, kinds=TOUCHES)
@@ -50,7 +50,7 @@ async def _react(this: Round) -> None:
 ASSIGNMENT: Final = Reaction(
     name=NAME,
     rule_sets=(ASSIGNMENT_RULES,),
-    types=_MOVES | {"lead.merged", "lead.unmerged", "lead.score_changed"},
+    types=_MOVES | {"lead.merged", "lead.unmerged", "lead.erased", "lead.score_changed"},
     fields=frozenset(
         {"owner", "country", "region", "industry", "company_size", "company_domain", "channel", "tags", "attributes"}
     ),

@@ -62,9 +62,11 @@ _TOUCHED: Final = text(
     """SELECT lead_id, max(occurred_at) AS at FROM activities
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND kind = ANY(CAST(:kinds AS text[])) GROUP BY lead_id"""
 )
-_END_MERGED: Final = text(
-    f"""UPDATE assignments SET status = 'ended', reason = 'merged', ended_at = :now, ended_by = :actor
-    WHERE {OPEN} AND lead_id IN (SELECT id FROM leads WHERE merged_into = ANY(CAST(:ids AS uuid[])))"""
+_END_GONE: Final = text(
+    f"""UPDATE assignments SET status = 'ended', ended_at = :now, ended_by = :actor,
+        reason = CASE WHEN leads.erased_at IS NULL THEN 'merged' ELSE 'erased' END
+    FROM leads WHERE leads.id = assignments.lead_id AND assignments.{OPEN} AND leads.id = ANY(CAST(:ids AS uuid[]))
+        AND (leads.erased_at IS NOT NULL OR leads.merged_into IS NOT NULL)"""
 )
 
 
@@ -127,10 +129,10 @@ async def last_touched(
     return {row["lead_id"]: row["at"] for row in await fetch(connection, _TOUCHED, ids=list(ids), kinds=list(kinds))}
 
 
-async def end_merged(connection: AsyncConnection, survivors: Collection[UUID], *, now: datetime, actor: str) -> None:
-    """End the open assignments of leads that became part of others."""
-    if survivors:
-        await connection.execute(_END_MERGED, {"ids": list(survivors), "now": now, "actor": actor})
+async def end_gone(connection: AsyncConnection, ids: Collection[UUID], *, now: datetime, actor: str) -> None:
+    """End the open assignments of those leads that were erased, or became part of others."""
+    if ids:
+        await connection.execute(_END_GONE, {"ids": list(ids), "now": now, "actor": actor})
 
 
 async def drop_turns(connection: AsyncConnection, team: str) -> None:

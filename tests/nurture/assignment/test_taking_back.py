@@ -177,3 +177,25 @@ async def test_what_people_wrote_is_forgotten_with_the_person(desk) -> None:
     assert answer.status_code == 200, answer.text
     listed = (await desk.client.get("/v1/assignments", params={"owner": "ann"})).json()["data"]
     assert [(one["reason"], one["note"]) for one in listed] == [("bad_fit", None)]
+
+
+async def test_an_erased_lead_is_nobodys_work(desk) -> None:
+    await desk.team("sales", {"owner": "ann", "capacity": 1})
+    await desk.rules(TO_SALES)
+    lead = await desk.lead()
+    await desk.client.post(f"/v1/leads/{lead['id']}/erasure")
+    assert (await desk.lead())["owner"] == "ann"
+
+
+async def test_an_import_that_is_reverted_leaves_nobody_with_leads_that_are_gone(desk, worker) -> None:
+    await desk.team("sales", {"owner": "ann", "capacity": 1})
+    answer = await desk.client.post(
+        "/v1/imports", content=b"email,owner\nnew@example.com,ann\n", headers={"Content-Type": "text/csv"}
+    )
+    assert answer.status_code == 202, answer.text
+    await worker()
+    assert (await desk.client.get("/v1/teams/sales")).json()["members"][0]["open"] == 1
+    reverted = await desk.client.post(f"/v1/imports/{answer.json()['id']}/revert")
+    assert reverted.status_code in {200, 202}, reverted.text
+    await worker()
+    assert (await desk.client.get("/v1/teams/sales")).json()["members"][0]["open"] == 0
