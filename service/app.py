@@ -99,6 +99,8 @@ _TAGS: Final = {
     "intake": "The addresses vendors send to; each channel's own scheme guards its own.",
     "operations": "For those who are called at night.",
 }
+# What rooms besides the leads' own and intake do about somebody who is erased, whichever way that was asked for.
+_ERASERS: Final = (erase_answers, erase_from_accounts, erase_assignments, stop_clocks)
 _ROUTERS: Final = (
     leads.router,
     reading.router,
@@ -152,7 +154,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
-    app.state.erasers = (erase_deliveries, erase_answers, erase_from_accounts, erase_assignments, stop_clocks)
+    app.state.erasers = (erase_deliveries, *_ERASERS)
     app.state.exporters = (
         export_deliveries,
         export_points,
@@ -232,8 +234,8 @@ def tasks(
         return 0
 
     return [
-        Task("process_deliveries", lambda: process_waiting(engine), every=0.1, lanes=2),
-        Task("fetch_leads", lambda: fetch_leads(engine), every=1.0, lanes=2),
+        Task("process_deliveries", lambda: process_waiting(engine, also=_ERASERS), every=0.1, lanes=2),
+        Task("fetch_leads", lambda: fetch_leads(engine, also=_ERASERS), every=1.0, lanes=2),
         Task("find_duplicates", find_duplicates, every=0.5),
         Task("merge_duplicates", lambda: settle_next(engine), every=0.5),
         Task("nurture", Nurture(engine, REACTIONS).run, every=0.5),

@@ -18,7 +18,7 @@ from service.cleaning.submission import Cleaned
 from service.core.errors import ServiceError
 from service.intake.jobs import Job, Place
 from service.leads.book import Book
-from service.leads.erase import Erased, erase_lead
+from service.leads.erase import Erased, Eraser, erase_lead
 from service.leads.happenings import Happening, find, identities_told, note
 from service.leads.identities import Identity
 from service.leads.operations import Writer
@@ -29,14 +29,16 @@ _ACTOR: Final = "intake"
 _UNKNOWN: Final = "unknown_person"
 
 
-async def act(connection: AsyncConnection, jobs: Iterable[Job], *, now: datetime) -> list[Erased]:
+async def act(
+    connection: AsyncConnection, jobs: Iterable[Job], *, now: datetime, also: Sequence[Eraser] = ()
+) -> list[Erased]:
     """Act upon the parts of jobs, record what became of each, and return who was erased.
 
-    What deliveries hold of these is the caller's to empty, when it has written down which deliveries are theirs.
+    ``also`` empties what other rooms hold of these. What deliveries do is the caller's to empty, when it has written down which are theirs.
     """
     erased: list[Erased] = []
     for run in _runs(jobs):
-        erased += await _act(connection, run, now=now)
+        erased += await _act(connection, run, now=now, also=also)
     return erased
 
 
@@ -53,7 +55,9 @@ def _runs(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         yield run
 
 
-async def _act(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> list[Erased]:
+async def _act(
+    connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime, also: Sequence[Eraser]
+) -> list[Erased]:
     book = Book(connection, now=now, actor=_ACTOR)
     submissions = [(job, place, cleaned) for job in jobs for place, cleaned in job.cleaned.items()]
     taken = await take_into(book, [one for _, _, one in submissions], via="webhook", along=_told_of(jobs))
@@ -75,7 +79,7 @@ async def _act(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetim
         for job in jobs
         for place, part in job.parts.items()
         if isinstance(part, Erasure)
-        for erased in await _erase(connection, job, place, part, now=now)
+        for erased in await _erase(connection, job, place, part, now=now, also=also)
     ]
 
 
@@ -118,13 +122,18 @@ def _happening(job: Job, part: Activity | ConsentChange) -> Happening:
     return Happening(kind=part.kind, data=part.data, **common)
 
 
-async def _erase(connection: AsyncConnection, job: Job, place: Place, part: Erasure, *, now: datetime) -> list[Erased]:
+async def _erase(
+    connection: AsyncConnection, job: Job, place: Place, part: Erasure, *, now: datetime, also: Sequence[Eraser]
+) -> list[Erased]:
     lead_id = await find(connection, part.person, _region(job))
     if lead_id is None:
         job.record(place, _UNKNOWN)
         known = identities_told(part.person, _region(job))
         await add_identities(connection, known, actor=_ACTOR, now=now)
-        return [Erased((), known, job.row["received_at"])]
+        nobody = Erased((), known, job.row["received_at"])
+        for eraser in also:
+            await eraser(connection, nobody)
+        return [nobody]
     gone: list[Erased] = []
 
     async def keep(_: AsyncConnection, erased: Erased) -> int:
@@ -132,7 +141,7 @@ async def _erase(connection: AsyncConnection, job: Job, place: Place, part: Eras
         return 0
 
     try:
-        await erase_lead(connection, lead_id, Writer(_ACTOR, now), also=[keep])
+        await erase_lead(connection, lead_id, Writer(_ACTOR, now), also=[keep, *also])
     except ServiceError as refusal:
         job.record(place, "refused", code=refusal.code, detail=refusal.detail)
         return []

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from service.intake import fetch_store
 from service.intake.asking import Unanswered, ask, new_client
 from service.intake.jobs import Job
 from service.intake.processing import bury, finish, jobs_of, passes, request_of
+from service.leads.erase import Eraser
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ _FIRST_PAUSE: Final = timedelta(minutes=1)
 _LONGEST_PAUSE: Final = timedelta(hours=6)
 
 
-async def fetch_leads(engine: AsyncEngine) -> int:
+async def fetch_leads(engine: AsyncEngine, *, also: Sequence[Eraser] = ()) -> int:
     """Fetch for deliveries whose time has come, process them, and return how many were tried."""
     now = clock.now()
     async with transaction(engine) as connection:
@@ -55,14 +56,16 @@ async def fetch_leads(engine: AsyncEngine) -> int:
         jobs = await jobs_of(connection, rows, now=now)
     if jobs:
         async with new_client() as client:
-            outcomes = await asyncio.gather(*(_serve(engine, client, job) for job in jobs), return_exceptions=True)
+            outcomes = await asyncio.gather(
+                *(_serve(engine, client, job, also) for job in jobs), return_exceptions=True
+            )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
     return len(jobs)
 
 
-async def _serve(engine: AsyncEngine, client: httpx.AsyncClient, job: Job) -> None:
+async def _serve(engine: AsyncEngine, client: httpx.AsyncClient, job: Job, also: Sequence[Eraser]) -> None:
     """Take one delivery as far as it comes today."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -72,7 +75,7 @@ async def _serve(engine: AsyncEngine, client: httpx.AsyncClient, job: Job) -> No
         await _put_off(engine, job, told)
         return
     try:
-        await _finish(engine, job, fetched)
+        await _finish(engine, job, fetched, also)
     except Exception as error:
         if passes(error):
             raise
@@ -147,10 +150,10 @@ def pause(tries: int, wait: timedelta | None = None) -> timedelta:
     return longest * random.uniform(0.8, 1.0)  # noqa: S311 - as above
 
 
-async def _finish(engine: AsyncEngine, job: Job, fetched: Mapping[str, bytes]) -> None:
+async def _finish(engine: AsyncEngine, job: Job, fetched: Mapping[str, bytes], also: Sequence[Eraser]) -> None:
     async with transaction(engine) as connection:
         if await fetch_store.hold(connection, _held(job)):
-            await finish(connection, [job], now=clock.now(), fetched=fetched)
+            await finish(connection, [job], now=clock.now(), fetched=fetched, also=also)
 
 
 async def _end(engine: AsyncEngine, job: Job, reason: str, detail: str) -> None:

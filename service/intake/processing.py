@@ -27,7 +27,7 @@ from service.intake.acting import act
 from service.intake.directory import Channel, channel_of
 from service.intake.erase import erase_deliveries
 from service.intake.jobs import Job, Place
-from service.leads.erase import Erased
+from service.leads.erase import Erased, Eraser
 
 _log = structlog.get_logger(__name__)
 
@@ -38,28 +38,28 @@ BATCH: Final = 300
 _LONGEST_KEY: Final = 300
 
 
-async def process_waiting(engine: AsyncEngine, *, limit: int = BATCH) -> int:
-    """Process up to ``limit`` deliveries and return how many were settled.
+async def process_waiting(engine: AsyncEngine, *, limit: int = BATCH, also: Sequence[Eraser] = ()) -> int:
+    """Process up to ``limit`` deliveries and return how many were settled; ``also`` empties what other rooms hold of who is to be erased.
 
     Raises when the database is away: then nothing was changed, and the same call may simply be made again.
     """
     try:
         async with transaction(engine) as connection:
-            return await process_batch(connection, now=clock.now(), limit=limit)
+            return await process_batch(connection, now=clock.now(), limit=limit, also=also)
     except Exception as error:
         if passes(error):
             raise
         _log.warning("intake_batch_failed", error=type(error).__name__)
     async with transaction(engine) as connection:
         waiting = await store.waiting_ids(connection, limit)
-    return sum([await _process_alone(engine, delivery_id) for delivery_id in waiting])
+    return sum([await _process_alone(engine, delivery_id, also) for delivery_id in waiting])
 
 
-async def _process_alone(engine: AsyncEngine, delivery_id: UUID) -> int:
+async def _process_alone(engine: AsyncEngine, delivery_id: UUID, also: Sequence[Eraser]) -> int:
     """Process one delivery in its own transaction; what fails even so is buried with its reason."""
     try:
         async with transaction(engine) as connection:
-            return await process_batch(connection, now=clock.now(), limit=1, only=[delivery_id])
+            return await process_batch(connection, now=clock.now(), limit=1, only=[delivery_id], also=also)
     except Exception as error:
         if passes(error):
             raise
@@ -96,12 +96,17 @@ async def bury(
 
 
 async def process_batch(
-    connection: AsyncConnection, *, now: datetime, limit: int, only: Sequence[UUID] | None = None
+    connection: AsyncConnection,
+    *,
+    now: datetime,
+    limit: int,
+    only: Sequence[UUID] | None = None,
+    also: Sequence[Eraser] = (),
 ) -> int:
     """Process deliveries in the caller's transaction and return how many; none are waiting when it is 0."""
     jobs = await jobs_of(connection, await store.claim_waiting(connection, limit=limit, only=only), now=now)
     if jobs:
-        await finish(connection, jobs, now=now)
+        await finish(connection, jobs, now=now, also=also)
     return len(jobs)
 
 
@@ -120,11 +125,12 @@ async def finish(
     *,
     now: datetime,
     fetched: Mapping[str, bytes] = MappingProxyType({}),
+    also: Sequence[Eraser] = (),
 ) -> None:
     """Find out what deliveries mean, with what was fetched for them, act upon it, and write down what became of them."""
     for job in jobs:
         understand(job, fetched)
-    erased = await carry_out(connection, jobs, now=now)
+    erased = await carry_out(connection, jobs, now=now, also=also)
     await _write(connection, jobs, now=now)
     for person in erased:
         await erase_deliveries(connection, person)
@@ -132,14 +138,16 @@ async def finish(
         await person_store.empty_repetitions(connection, repeated)
 
 
-async def carry_out(connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime) -> list[Erased]:
+async def carry_out(
+    connection: AsyncConnection, jobs: Sequence[Job], *, now: datetime, also: Sequence[Eraser] = ()
+) -> list[Erased]:
     """Act upon deliveries that are understood, settle each, and return who was erased."""
     await _recognise(connection, jobs, now=now)
     for job in jobs:
         if job.fetch and not job.status:
             job.settle("pending_fetch")
             job.due_at = now
-    erased = await act(connection, [job for job in jobs if not job.status], now=now)
+    erased = await act(connection, [job for job in jobs if not job.status], now=now, also=also)
     for job in jobs:
         if not job.status:
             job.conclude()
