@@ -162,13 +162,24 @@ class Dispatcher:
         if not page:
             self._page = None
             return False
-        async with transaction(self._engine) as connection:
-            ours = await journal.write(connection, page, self.id, now=clock.now())
+        try:
+            async with transaction(self._engine) as connection:
+                ours = await journal.write(connection, page, self.id, now=clock.now())
+        except Exception as error:
+            if outage.retry_after(error) is None:
+                # It will not be better the next time. Whoever takes these endpoints next begins where the database says.
+                self._page = None
+                await self._holdings.drop(list(page.endpoints))
+            raise
         self._page = None
         for written in page.written:
             written()
-        await self._holdings.drop(page.endpoints.keys() - ours)
+        lost = [id_ for id_, row in page.endpoints.items() if id_ not in ours and self._has(id_, row["token"])]
+        await self._holdings.drop(lost)
         return True
+
+    def _has(self, endpoint_id: UUID, token: int) -> bool:
+        return endpoint_id in self._lanes and self._lanes[endpoint_id].token == token
 
     def _turn(self, *, everything: bool) -> journal.Page:
         """Return what is to be written; cursors that merely passed what nobody wanted are written every other second."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -34,7 +35,7 @@ class Shown(dict[str, Any]):
 class Event:
     """An event as the outbox has it: ``text`` is what it says, ``read_at`` when it was read, by the event loop's clock."""
 
-    __slots__ = ("_bodies", "id", "lead_id", "place", "read_at", "recorded_at", "shown", "traceparent", "type")
+    __slots__ = ("_bodies", "_data", "id", "lead_id", "place", "read_at", "recorded_at", "shown", "traceparent", "type")
 
     def __init__(self, row: Mapping[str, Any], read_at: float) -> None:
         self.place: Place = (row["position"], row["sequence"], row["id"])
@@ -54,12 +55,17 @@ class Event:
             sequence=row["sequence"],
         )
         self._bodies: dict[Any, Any] = {}
+        self._data: dict[str, Any] | None = None
 
     @property
     def data(self) -> dict[str, Any]:
-        """Return what the event says, read anew."""
-        said: dict[str, Any] = self.shown["data"]
-        return said
+        """Return what the event says. Only the events asked for last remember it: it takes much room."""
+        if self._data is None:
+            self._data = self.shown["data"]
+            _READ_LATELY.append(self)
+            if len(_READ_LATELY) > _REMEMBERED:
+                _READ_LATELY.popleft()._data = None  # noqa: SLF001
+        return self._data
 
     def in_form(self, key: Any, write: Callable[[], Any]) -> Any:
         """Return what ``write`` makes of the event; endpoints of the same form (``key``) share it."""
@@ -68,6 +74,10 @@ class Event:
         except KeyError:
             made = self._bodies[key] = write()
             return made
+
+
+_READ_LATELY: Final[deque[Event]] = deque()
+_REMEMBERED: Final = 256
 
 
 def event_of(row: Mapping[str, Any], read_at: float) -> Event:

@@ -10,29 +10,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 
 from service.core import clock
-from service.core.ids import NIL
 from service.outbound.delivering.desk import BATCH, Desk
 from service.outbound.delivering.endpoint import Endpoint
 from service.outbound.delivering.events import Event
 from service.outbound.delivering.figures import DELIVERED, GIVEN_UP, RETRIED
 from service.outbound.delivering.health import Health
 from service.outbound.delivering.journal import Page
-from service.outbound.delivering.line import Entry, Line, Replay
+from service.outbound.delivering.line import Entry
 from service.outbound.delivering.outcomes import Verdict, attempt_values, judged, lane_row, queue_row, replay_row
-from service.outbound.delivering.turns import Turns
+from service.outbound.delivering.supply import Supply
 from service.outbound.delivering.window import FRESH_SECONDS
 from service.outbound.formats.contract import Outcome
 from service.outbound.sending.answers import Answer
-from service.outbound.store import Place
 
 _log = structlog.get_logger(__name__)
 
@@ -43,29 +39,19 @@ _IDLE_SECONDS: Final = 1.0
 _PROBED: Final = 10
 
 
-class Lane:
+class Lane(Supply):
     """Delivers to one endpoint while its lease lasts. Made from the endpoint's row."""
 
     def __init__(self, endpoint: Endpoint, row: Mapping[str, Any], desk: Desk, *, valid_until: float) -> None:
+        super().__init__(endpoint, row, desk)
         self.token: int = row["lease_token"]
         self.valid_until = valid_until
-        self.live = Line((row["position"], row["sequence"], row["event_id"]), room=ROOM)
-        self.replays: deque[Replay] = deque()
         self.leaving = False
-        self.changed = False
-        self._kept: tuple[Any, ...] = (self.live.cursor, ())
         self.configure(endpoint, row)
-        # In hand from the queue; leads of which an event failed that is not written yet, and is being written.
-        self.in_queue: set[UUID] = set()
-        self._held: set[UUID] = set()
-        self._held_writing: set[UUID] = set()
-        self._decided: set[UUID] = set()
-        self._desk = desk
-        self._turns = Turns()
+        self._kept = self._cursors()
         self._running = 0
         self._next_slot = 0.0
         self._next_look = 0.0
-        self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, endpoint: Endpoint, row: Mapping[str, Any]) -> None:
@@ -81,11 +67,6 @@ class Lane:
             row["resume_at"],
             row["last_success_at"],
         )
-
-    def add_replay(self, row: Mapping[str, Any]) -> None:
-        """Send a part of the feed again, after the replays that were asked for before."""
-        if all(replay.id != row["id"] for replay in self.replays):
-            self.replays.append(Replay(row, room=_ROOM_FOR_REPLAYS))
 
     @property
     def is_idle(self) -> bool:
@@ -106,11 +87,6 @@ class Lane:
             return 0
         return max(2 * self.health.limit - self._turns.again, 0)
 
-    @property
-    def held(self) -> set[UUID]:
-        """Return the leads of which something failed that cannot be read in the queue yet."""
-        return self._held | self._held_writing
-
     def tick(self) -> None:
         """Take what comes next, and send what may be sent."""
         if not self._may_send():
@@ -118,12 +94,6 @@ class Lane:
         if not self.health.paused:
             self._fill()
         self._pump()
-
-    def take_again(self, entry: Entry) -> None:
-        """Take something of the queue in hand."""
-        self.has_queue = True
-        self.in_queue.add(entry.event.id)
-        self._turns.add(entry)
 
     @property
     def has_moved(self) -> bool:
@@ -148,6 +118,8 @@ class Lane:
         ended = {replay.id for replay in self.replays if replay.has_ended}
 
         def written() -> None:
+            if self._asking:
+                self._held_lately |= self._held_writing
             self._held_writing = set()
             self.in_queue -= decided
             while self.replays and self.replays[0].id in ended:
@@ -165,83 +137,6 @@ class Lane:
 
     def _may_send(self) -> bool:
         return not self.leaving and asyncio.get_running_loop().time() < self.valid_until
-
-    # Taking
-
-    def _fill(self) -> None:
-        window = self._desk.window
-        behind = self.live.has_room and self.live.read < window.end
-        if behind and not (self.has_queue or self.held) and window.reaches_back_to(self.live.read):
-            self._accept(self.live, window.after(self.live.read), (), end=window.end)
-            behind = False
-        replaying = self.replays and self.replays[0].has_room and self.replays[0].read < self.replays[0].end
-        if (behind or replaying) and self._reading is None:
-            self._reading = asyncio.create_task(self._read(live=behind))
-
-    async def _read(self, *, live: bool) -> None:
-        """Read what cannot be taken from memory alone."""
-        try:
-            if live:
-                await self._read_line(self.live, self._desk.window.end)
-            if self.replays and self.replays[0].has_room:
-                await self._read_line(self.replays[0], self.replays[0].end)
-        except Exception as error:  # noqa: BLE001 - it is read once more, a little later
-            _log.warning("lane_could_not_read", endpoint_id=str(self.endpoint.id), error=type(error).__name__)
-            await asyncio.sleep(_IDLE_SECONDS)
-        finally:
-            self._reading = None
-        self.tick()
-
-    async def _read_line(self, line: Line, end: Place, *, room: int = BATCH, size: int = BATCH) -> None:
-        window = self._desk.window
-        if line is self.live and window.reaches_back_to(line.read):
-            events = [event for _, event in zip(range(size), window.after(line.read), strict=False)]
-        else:
-            events = await self._desk.events_between(line.read, end, limit=size)
-        # What follows the last of them is read next time.
-        if len(events) == size:
-            end = events[-1].place
-        held = self.held
-        if self.has_queue or held:
-            # What fails while we ask is in neither the answer nor what was held before.
-            held |= await self._desk.held_leads(self.endpoint.id, {event.lead_id for event in events})
-            held |= self.held
-        self._accept(line, events, held, end=end, room=room)
-
-    def _accept(
-        self, line: Line, events: Iterable[Event], held: Iterable[UUID], *, end: Place, room: int = BATCH
-    ) -> None:
-        """Take events of a line: those that are wanted are added to what waits, or to the queue if their lead is held."""
-        for event in events:
-            if not line.has_room or not room:
-                break
-            if self._wants(line, event):
-                room -= 1
-                entry = line.entry(event)
-                entry.ordered = event.lead_id != NIL
-                if event.lead_id in held:
-                    self._hold(entry)
-                else:
-                    line.waiting += 1
-                    self._turns.add(entry)
-            line.passed(event.place)
-        else:
-            line.passed(end)
-
-    def _wants(self, line: Line, event: Event) -> bool:
-        try:
-            return self.endpoint.wants(event) and line.wants(event)
-        except Exception as error:  # noqa: BLE001
-            # It fails once more when it is to be sent, and is then seen in the queue.
-            _log.exception("event_not_judged", endpoint_id=str(self.endpoint.id), error=type(error).__name__)
-            return True
-
-    def _hold(self, entry: Entry) -> None:
-        self._desk.journal.held(self.endpoint, entry.event, now=clock.now())
-        self.has_queue = self.changed = True
-        entry.decided()
-
-    # Sending
 
     def _pump(self) -> None:
         if self.health.paused:
