@@ -7,6 +7,7 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.channels.registry import ADAPTERS
+from tests.channels.documented import mautic
 from tests.channels.samples import SAMPLES
 from tests.intake.vendors.door import Work, leads, make_channel, paths_of, send
 from tests.intake.vendors.standin import Answer, stand_in
@@ -37,3 +38,20 @@ async def test_no_trace_is_left(
         assert (await client.post(f"/v1/leads/{lead['id']}/erasure")).status_code == 200
     assert await traces(engine, told) == {}
     assert {place for places in (await traces(engine, ids)).values() for place in places} <= KEPT
+
+
+async def test_other_rooms_forget_whom_a_delivery_erases(
+    client: AsyncClient, vendor: AsyncClient, worker: Work, engine: AsyncEngine
+) -> None:
+    one = mautic.sample()
+    await make_channel(client, one, erase_deleted=True)
+    await send(vendor, one)
+    await worker()
+    (lead,) = await leads(client)
+    await client.patch(f"/v1/leads/{lead['id']}", json={"company": {"domain": "acme.com"}})
+    said = {"role": "champion", "note": "Golfs with the board"}
+    assert (await client.put(f"/v1/accounts/acme.com/people/{lead['id']}/role", json=said)).status_code == 200
+    assert "buying_roles.note" in (await traces(engine, {"golfs"}))["golfs"]
+    await send(vendor, mautic.sample(mautic.event("lead_post_delete", id=52)))
+    await worker()
+    assert await traces(engine, {"golfs"}) == {}
