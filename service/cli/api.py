@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import gc
-import resource
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 import click
 import uvicorn
 from fastapi import FastAPI
 
-from service.core.children import end_with_supervisor
+from service.core.children import allow_many_connections, end_with_supervisor
 from service.settings import Settings, load_settings
-
-_MANY: Final = 65_536
 
 
 class _Server(uvicorn.Server):
@@ -49,13 +45,6 @@ def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         ),
         app.state.tail.stop,
     )
-
-
-def allow_many_connections() -> None:
-    """Let this process have as many sockets as it may: many systems begin with 1,024, and readers of the change feed keep theirs."""
-    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    many = max(few, _MANY) if most == resource.RLIM_INFINITY else most
-    resource.setrlimit(resource.RLIMIT_NOFILE, (many, most))
 
 
 @click.command(hidden=True)

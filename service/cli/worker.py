@@ -8,7 +8,7 @@ import click
 
 from service.cli.connecting import database_address
 from service.core import loops
-from service.core.children import end_with_supervisor
+from service.core.children import allow_many_connections, end_with_supervisor
 from service.settings import load_settings
 
 
@@ -18,6 +18,7 @@ def worker(supervisor: int | None) -> None:
     """Process deliveries and keep the statistics until SIGTERM. Start as many as you like."""
     settings = load_settings()
     end_with_supervisor(supervisor, grace=settings.shutdown_seconds)
+    allow_many_connections()
     from service.app import run_worker
 
     # What there is now lives as long as the process, and need not be walked again and again.

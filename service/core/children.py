@@ -1,11 +1,15 @@
-"""What every child of ours does first: see to it that it ends when the supervisor does."""
+"""What every child of ours does first: see to it that it ends when the supervisor does, and that it may have many connections."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
+from typing import Final
+
+_MANY: Final = 65_536
 
 
 def end_with_supervisor(pipe: int | None, *, grace: float) -> None:
@@ -23,3 +27,10 @@ def end_with_supervisor(pipe: int | None, *, grace: float) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
+
+
+def allow_many_connections() -> None:
+    """Let this process have as many sockets as it may: systems begin with 1,024, and who follows the feed keeps one, as who hangs does."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = max(few, _MANY) if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (many, most))

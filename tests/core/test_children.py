@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.cli.api import allow_many_connections
+from service.core.children import allow_many_connections
 
 
 @pytest.fixture
