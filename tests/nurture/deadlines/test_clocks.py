@@ -6,15 +6,17 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.ids import new_id
+from service.nurture.deadlines.calendars import WEEKDAYS
 from service.nurture.deadlines.clocks import Clocks, Row, Subject, stays_of
 from service.nurture.deadlines.present import state_of
-from service.nurture.deadlines.rules import Held, SlaRules
+from service.nurture.deadlines.rules import Band, Held, SlaRules, Weekday
+from service.stats.question import SCORE_BANDS
 
 DOCS = Path(__file__).parents[3] / "docs" / "deadlines.md"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -154,3 +156,8 @@ def test_the_rules_of_the_documentation_are_rules() -> None:
     assert [rule.key for rule in rules.rules] == ["hot", "fair", "any", "stuck"]
     start = datetime(2026, 9, 30, 9, 59, tzinfo=UTC)
     assert rules.calendar_of("shanghai").add(start, timedelta(minutes=2)) == datetime(2026, 10, 8, 1, 1, tzinfo=UTC)
+
+
+def test_rules_know_the_bands_and_weekdays_that_there_are() -> None:
+    assert get_args(Band) == tuple(name for _, name in SCORE_BANDS)
+    assert get_args(Weekday) == WEEKDAYS
