@@ -33,6 +33,7 @@ ACCEPT: Final = "accept"
 RECLAIM: Final = "reclaim"
 RETRY: Final = "retry"
 MERGED: Final = "merged"
+_API: Final = "api"
 OPEN: Final = frozenset({"offered", "accepted"})
 
 
@@ -214,16 +215,19 @@ class Desk:
 
     def reconcile(self, entry: Entry, *, tell: bool = True) -> None:
         """Record whose the lead is by another hand than ours: a person's or the CRM's, through the API."""
-        held, owner = self.open_of(entry), entry.row["owner"]
+        held, last, owner = self.open_of(entry), self.last_of(entry), entry.row["owner"]
         if held is not None and held["owner"] == owner:
             return
         if owner is None:
             if held is not None:
-                self.close(entry, "released", "owner_cleared", by="api")
+                self.close(entry, "released", "owner_cleared", by=_API)
                 self.tell(entry, held, owner=None, previous=held["owner"])
         elif held is not None or not self._is_over(entry):
-            found = Found(owner=owner, method="recorded")
-            self.give(entry, found, status="accepted", actor="api", tell=tell)
+            self.give(entry, Found(owner=owner, method="recorded"), status="accepted", actor=_API, tell=tell)
+        elif tell and (last is None or last["owner"] != owner):
+            # A customer, or somebody who was lost, has another owner; there is no work with them, but it is known whose they are.
+            self.give(entry, Found(owner=owner, method="recorded"), status="accepted", actor=_API)
+            self.close(entry, "ended", entry.row["stage"], by=_API)
 
     def _is_over(self, entry: Entry) -> bool:
         """Say whether the owner of a lead without an open assignment has no work with it: it ended, and nothing came of the lead since."""

@@ -213,6 +213,24 @@ async def test_an_owner_set_by_another_hand_is_recorded(desk) -> None:
     assert (await desk.statuses(lead))[-1] == ("bob", "rejected", "bad_fit")
 
 
+async def test_another_owner_of_a_customer_is_recorded_and_is_no_work(desk) -> None:
+    await desk.team("sales", "ann", {"owner": "bob", "capacity": 1})
+    await desk.rules(TO_SALES)
+    lead = await desk.lead()
+    await desk.done(lead, owner="ann")
+    await desk.move(lead, "win")
+    await desk.drain()
+    await desk.client.patch(f"/v1/leads/{lead['id']}", json={"owner": "bob"})
+    await desk.drain()
+    assert (await desk.statuses(lead))[-1] == ("bob", "ended", "won")
+    assert {one["owner"]: one["open"] for one in (await desk.client.get("/v1/teams/sales")).json()["members"]} == {
+        "ann": 0,
+        "bob": 0,
+    }
+    done = await desk.done(lead, "release", reason="no_account_manager")
+    assert done["lead"]["owner"] is None
+
+
 async def test_if_match_names_the_version_and_a_key_of_idempotency_gives_one_assignment(desk) -> None:
     lead = await desk.lead()
     path = f"/v1/leads/{lead['id']}/assignment"
