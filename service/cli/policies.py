@@ -32,6 +32,13 @@ def policies() -> None:
     help="Policies as PUT /v1/policies takes them; those that hold, if absent.",
 )
 @click.option(
+    "--scores",
+    type=click.Choice(["told", "computed"]),
+    default="told",
+    show_default=True,
+    help="As they were then, or by the scoring rules of today.",
+)
+@click.option(
     "--sample", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="The part of the leads to replay."
 )
 def replay(start: datetime | None, end: datetime | None, file: Path | None, scores: str, sample: float) -> None:

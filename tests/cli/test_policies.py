@@ -31,7 +31,7 @@ async def test_it_says_what_the_api_says(client: AsyncClient, replay, tmp_path: 
     (tmp_path / "policies.json").write_text(json.dumps(policies))
     shown = replay("--from", "2026-01-01", "--to", "2026-02-01", "--file", "policies.json")
     assert shown.returncode == 0, shown.stderr
-    question = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "policies": policies}
+    question = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "policies": policies, "sample": 1}
     answer = await client.post("/v1/policies/dry-run", json=question)
     assert json.loads(shown.stdout) == answer.json()
     assert answer.json()["policies"][0]["moved"] == 1

@@ -119,10 +119,10 @@ def is_spent(rule: Rule, facts: Facts, fired: dict[str, Any]) -> bool:
             return False
         case None if when.idle_days is not None:
             return bool(last.at > facts.idle_since)
-    if last.stage != facts.stage or last.at < facts.entered_at:
+    if last.stage != facts.stage:
         return False
-    # What fires at the very instant of a move fired before it, or after it.
-    return bool(last.at > facts.entered_at or last.sequence == facts.life.sequence)
+    # A correction or a merge may count the steps anew; then the time says whether it fired since the lead came here.
+    return bool(last.sequence == facts.life.sequence or last.at > facts.entered_at)
 
 
 def why_heard(trigger: PolicyTrigger, signal: Signal, facts: Facts, *, now: datetime) -> Why | None:

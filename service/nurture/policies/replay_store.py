@@ -15,10 +15,11 @@ from service.core.ids import NIL
 
 Row = dict[str, Any]
 
+_THERE: Final = "acquired_at < :end AND erased_at IS NULL AND merged_into IS NULL AND NOT test"
+_COUNT: Final = text(f"SELECT count(*) AS count FROM leads WHERE {_THERE}")
 # Of a sample, each lead is in or out by the end of its id, which is random.
 _NEXT: Final = text(
-    """SELECT id FROM leads WHERE id > CAST(:after AS uuid) AND acquired_at < :end
-        AND erased_at IS NULL AND merged_into IS NULL AND NOT test
+    f"""SELECT id FROM leads WHERE id > CAST(:after AS uuid) AND {_THERE}
         AND (:parts >= 65536 OR get_byte(uuid_send(id), 14) * 256 + get_byte(uuid_send(id), 15) < :parts)
     ORDER BY id LIMIT :limit"""
 )
@@ -57,6 +58,12 @@ _UNASKED: Final = [
     "can_contact",
     "verdict_reasons",
 ]
+
+
+async def count_leads(connection: AsyncConnection, *, end: datetime) -> int:
+    """Return how many leads were there before a time."""
+    rows = await fetch(connection, _COUNT, end=end)
+    return int(rows[0]["count"])
 
 
 async def next_leads(

@@ -26,6 +26,9 @@ from service.nurture.scoring.matching import Activity, Scoring
 from service.nurture.scoring.reacting import scoring_of
 from service.nurture.scoring.store import read_activities as read_scored
 
+MOST: Final = 20_000
+"""How many leads are replayed if nobody says which part of them; a question should be answered while one waits."""
+
 _CHUNK: Final = 100
 _ALL: Final = 65536
 
@@ -44,13 +47,21 @@ async def dry_run(connection: AsyncConnection, body: DryRun, *, now: datetime) -
     if body.policies is not None:
         await check(connection, policies, place="/policies")
     scoring = scoring_of(held) if body.scores == "computed" else None
-    past = _Past(connection, scoring, start=start, end=end, parts=round(body.sample * _ALL))
+    parts = await _parts(connection, body.sample, end=end)
+    past = _Past(connection, scoring, start=start, end=end, parts=parts)
     plan, report = await load_plan(connection, policies), Report(policies)
     async for histories in past.read():
         # It is worked out beside the loop: others are being served meanwhile.
         await asyncio.to_thread(_replay_all, plan, histories, report, start=start, end=end)
-    about = {"version": version, "scores": body.scores, "sample": body.sample}
+    about = {"version": version, "scores": body.scores, "sample": parts / _ALL}
     return {"from": start, "to": end, **about, **report.out()}
+
+
+async def _parts(connection: AsyncConnection, sample: float | None, *, end: datetime) -> int:
+    """Return how many of 65,536 parts of the leads are replayed."""
+    if sample is not None:
+        return max(1, round(sample * _ALL))
+    return min(_ALL, _ALL * MOST // max(1, await store.count_leads(connection, end=end)))
 
 
 def _replay_all(plan: Plan, histories: Iterable[History], report: Report, *, start: datetime, end: datetime) -> None:

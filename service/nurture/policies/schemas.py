@@ -203,7 +203,17 @@ class DryRun(_In):
             description="`told`: as they were at the time. `computed`: by the scoring rules of today, from what had happened by then"
         ),
     ] = "told"
-    sample: Annotated[float, Field(gt=0, le=1, description="The part of the leads to replay, always the same ones")] = 1
+    sample: (
+        Annotated[
+            float,
+            Field(
+                gt=0,
+                le=1,
+                description="The part of the leads to replay, always the same ones. Absent: all, or as many of them as make 20,000",
+            ),
+        ]
+        | None
+    ) = None
 
 
 POLICIES: Final = RuleSet("policies", Policies)

@@ -104,6 +104,33 @@ async def test_how_often_it_fires(client: AsyncClient, nurture: Run, once_per: s
     assert await outcomes(client) == [("tell", "announced")] * times
 
 
+async def test_a_stay_that_begins_a_little_ahead_of_the_clock(client: AsyncClient, nurture: Run, time: Clock) -> None:
+    await put(client, {"key": "tell", "when": {"stages": ["cleaned"]}, "then": {"announce": True}})
+    one = await lead(client, "ann@example.com")
+    await move(client, one["id"], "clean", occurred_at=(time.at + timedelta(minutes=4)).isoformat())
+    await nurture()
+    await client.patch(f"/v1/leads/{one['id']}", json={"tags": ["a"]})
+    await nurture()
+    assert await outcomes(client) == [("tell", "announced")]
+
+
+async def test_a_correction_is_no_new_stay(client: AsyncClient, nurture: Run, time: Clock) -> None:
+    await put(client, {"key": "tell", "when": {"stages": ["nurtured"]}, "then": {"announce": True}})
+    one = await lead(client, "ann@example.com")
+    time.pass_(hours=1)
+    await move(client, one["id"], "nurture", allow_skip=True)
+    time.pass_(hours=1)
+    await nurture()
+    steps = [
+        {"event": "clean", "occurred_at": (START + timedelta(minutes=30)).isoformat()},
+        {"event": "nurture", "occurred_at": (START + timedelta(hours=1)).isoformat()},
+    ]
+    body = {"from_sequence": 2, "transitions": steps, "reason": "it was cleaned before"}
+    assert (await client.post(f"/v1/leads/{one['id']}/corrections", json=body)).status_code in {200, 201}
+    await nurture()
+    assert await outcomes(client) == [("tell", "announced")]
+
+
 async def test_a_score_that_is_reached_and_one_that_is_there(client: AsyncClient, scored: Run) -> None:
     """The first fires when the score comes from below; the second while the lead stays in its stage, once."""
     rules = {"fit": [{"key": "boss", "points": 60, "job_title": ["Director"]}]}

@@ -66,3 +66,13 @@ async def test_triggers_and_the_dry_run_of_the_page_are_accepted(client: AsyncCl
 def test_the_page_names_every_condition_and_every_action() -> None:
     for name in {*PolicyWhen.model_fields, *PolicyThen.model_fields}:
         assert f"`{name}`" in PAGE, name
+
+
+async def test_the_worker_does_it_too(client: AsyncClient, worker: Run) -> None:
+    """With everything else that a worker does of its own accord."""
+    await client.put("/v1/policies", json=first_set())
+    one = await lead(client, "ann@example.com")
+    await act(client, one["id"], "demo.requested")
+    await worker()
+    assert await outcomes(client) == [("clean-valid", "moved"), ("qualify-demo", "moved")]
+    assert await stage(client, one["id"]) == "opportunity"
