@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.core import clock
 from service.nurture.engine import Nurture
 from service.nurture.scoring.reacting import REACTION
+from tests.intake.imports.test_leads_file import imported
 
 Score = Callable[[], Awaitable[None]]
 Rules = Callable[..., Awaitable[None]]
@@ -251,6 +252,22 @@ async def test_a_merge_brings_the_points_along_and_its_undoing_takes_them_away(
     await settle()
     assert [(await explained(client, one))["entries"] for one in (ada, twin)] == before
     assert (await shown(client, ada), await shown(client, twin)) == (25, 40)
+
+
+async def test_an_import_of_activities_that_is_reverted_takes_its_points_along(
+    client: AsyncClient, rules: Rules, settle: Score, worker: Score
+) -> None:
+    await rules(engagement=[DEMO])
+    ada = await lead(client)
+    done = await imported(client, worker, "email,type\nada@example.com,demo.requested\n", kind="activities")
+    await settle()
+    assert await shown(client, ada) == 40
+    assert (await client.post(f"/v1/imports/{done['id']}/revert")).status_code == 202
+    await worker()
+    await settle()
+    assert await shown(client, ada) == (await explained(client, ada))["score"] == 0
+    (entry,) = (await client.get(f"/v1/leads/{ada}/score-entries")).json()["data"]
+    assert entry["ended_because"] == "activity_gone"
 
 
 async def test_an_erased_lead_keeps_its_numbers_and_is_not_scored_again(

@@ -10,6 +10,7 @@ from service.channels.contract import TABLE_FIELDS, TEXT_FIELDS
 from service.channels.spellings import field_of, plain
 
 IGNORE: Final = "ignore"
+RATING: Final = ("rating", "rating_worst", "rating_best")
 _NESTED: Final = {
     "company.name": "company_name",
     "company.domain": "company_domain",
@@ -77,9 +78,18 @@ KINDS: Final[Mapping[str, Kind]] = {
         ),
     ),
     "activities": Kind(
-        frozenset({*_WHO, "external_id", "kind", "channel", "occurred_at"}),
+        frozenset({*_WHO, "external_id", "kind", "channel", "occurred_at", "key", *RATING}),
         ("external_ids", "data"),
-        _spelled(_EXTERNAL | _WHEN | _CAME_FROM | {"kind": "type activity activitytype event action 类型"}),
+        _spelled(
+            _EXTERNAL
+            | _WHEN
+            | _CAME_FROM
+            | {
+                "kind": "type activity activitytype event action 类型",
+                "key": "activityid eventid",
+                "rating": "stars bewertung 评分",
+            }
+        ),
         rest="data",
     ),
     "spend": Kind(

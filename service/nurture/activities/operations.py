@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Conflict, Invalid, ServiceError
 from service.leads import identity_store
+from service.leads.activity_store import read_keyed
 from service.leads.book import Book, refuse_gone
 from service.leads.errors import LeadNotFound
 from service.leads.happenings import Happening, identities_told, note_activity
@@ -50,7 +51,7 @@ async def tell(
     book = Book(connection, now=now, actor=actor)
     await book.take({lead_id for lead_ids, _ in named for lead_id in lead_ids})
     await insist_on_ownership(book, {identity: owner for _, owned in named for identity, owner in owned.items()})
-    known = await store.read_keyed(
+    known = await read_keyed(
         connection,
         [(lead_id, item.key) for item, (ids, _) in zip(items, named, strict=True) if item.key for lead_id in ids],
     )

@@ -18,11 +18,6 @@ _STANDING: Final = text(
         UNION SELECT way.named, leads.id, leads.merged_into FROM way JOIN leads ON leads.id = way.merged_into)
     SELECT named, id FROM way WHERE merged_into IS NULL"""
 )
-_KEYED: Final = text(
-    """SELECT activities.* FROM activities JOIN unnest(CAST(:lead_ids AS uuid[]), CAST(:keys AS text[])) AS told (lead_id, key)
-        ON activities.lead_id = told.lead_id AND activities.key = told.key
-    ORDER BY activities.recorded_at, activities.id"""
-)
 _RATINGS: Final = text(
     """SELECT activities.kind, activities.channel, rating_worst, rating_best, count(*) AS ratings,
         count(DISTINCT lead_id) AS leads, avg(rating) AS mean, stddev_samp(rating) AS deviation
@@ -46,16 +41,3 @@ async def count_ratings(
 ) -> list[dict[str, Any]]:
     """Return how many ratings there are of each kind, channel and scale, their mean and their standard deviation."""
     return await fetch(connection, _RATINGS, since=since, until=until, kinds=kinds)
-
-
-async def read_keyed(
-    connection: AsyncConnection, wanted: Sequence[tuple[UUID, str]]
-) -> dict[tuple[UUID, str], dict[str, Any]]:
-    """Return activities by their lead and the key they were told with; of several the first that was recorded."""
-    if not wanted:
-        return {}
-    lead_ids, keys = zip(*wanted, strict=True)
-    found: dict[tuple[UUID, str], dict[str, Any]] = {}
-    for row in await fetch(connection, _KEYED, lead_ids=list(lead_ids), keys=list(keys)):
-        found.setdefault((row["lead_id"], row["key"]), row)
-    return found

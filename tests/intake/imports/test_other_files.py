@@ -76,6 +76,23 @@ async def test_activities_come_in(client: AsyncClient, worker) -> None:
     ]
 
 
+async def test_activities_with_a_key_come_in_once_and_ratings_with_their_scale(client: AsyncClient, worker) -> None:
+    ids = await people(client, worker)
+    rows = (
+        "email,type,activity_id,rating,rating_worst,rating_best\nada@example.com,survey.answered,s1,4,1,5\n"
+        "ada@example.com,survey.answered,s1,4,1,5\nada@example.com,nps.answered,s1,4,0,10\nada@example.com,nps.answered,s2,11,0,10\n"
+        "ada@example.com,nps.answered,s3,7,,\n"
+    )
+    done = await imported(client, worker, rows, kind="activities")
+    assert (done["updated"], done["unchanged"], done["failed"]) == (1, 1, 3)
+    faults = (await client.get(done["errors"])).json()["data"]
+    assert [fault["code"] for fault in faults] == ["activity_key_taken", "rating_invalid", "rating_invalid"]
+    (one,) = (await client.get(f"/v1/leads/{ids['ada@example.com']}/activities")).json()["data"]
+    assert (one["key"], one["rating"]) == ("s1", {"value": 4, "worst": 1, "best": 5})
+    again = await imported(client, worker, rows, kind="activities")
+    assert (again["updated"], again["unchanged"]) == (0, 2)
+
+
 async def test_spending_comes_in_and_the_same_again_changes_nothing(client: AsyncClient, worker) -> None:
     rows = 'channel,campaign,month,cost,budget,currency\nads,spring,2026-01,"1,200.50",2000,EUR\nads,,2026-02,80,,eur\nads,,,1,,EUR\n'
     done = await imported(client, worker, rows, kind="spend")
