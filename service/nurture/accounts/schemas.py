@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.leads.fields import Currency, LongText
 from service.lifecycle.stages import Stage
-from service.nurture.accounts.roles import Role
+from service.nurture.accounts.roles import MEANINGS, Role
 
 Values = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=100)]
 Cursor = Annotated[str, Field(max_length=4000)]
@@ -31,6 +31,7 @@ Sort = Literal[
 PeopleSort = Literal["score", "-score", "last_activity_at", "-last_activity_at", "created_at", "-created_at"]
 Interval = Literal["day", "week", "month", "quarter"]
 Coverage = Literal["said", "suggested", "missing"]
+_PARTS: Final = "; ".join(f"`{role}` {meaning}" for role, meaning in MEANINGS.items())
 
 
 class AccountQuery(BaseModel):
@@ -97,7 +98,7 @@ class RoleSaid(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Role
+    role: Annotated[Role, Field(description=_PARTS)]
     note: LongText | None = None
 
 
