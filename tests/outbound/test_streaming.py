@@ -13,7 +13,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from httpx_sse import EventSource, ServerSentEvent, aconnect_sse
+from httpx_sse import ServerSentEvent, aconnect_sse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import create_engine, transaction
@@ -29,13 +29,6 @@ from tests.outbound.writing import ROUNDS, WRITERS, WriteEvent, write_much
 
 Publish = Callable[..., Awaitable[UUID]]
 ADDRESS = "/v1/events/stream"
-
-
-async def told(source: EventSource) -> AsyncIterator[ServerSentEvent]:
-    """What a browser would hand on: a block without data only tells the client where it is."""
-    async for sse in source.aiter_sse():
-        if sse.data:
-            yield sse
 
 
 class Listener:
