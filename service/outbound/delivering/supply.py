@@ -24,6 +24,7 @@ _log = structlog.get_logger(__name__)
 
 _ROOM: Final = 256
 _ROOM_FOR_REPLAYS: Final = 32
+_LITTLE: Final = 32
 _AFTER_FAULT_SECONDS: Final = 1.0
 
 
@@ -76,6 +77,8 @@ class Supply(ABC):
         if behind and not (self.has_queue or self.held) and window.reaches_back_to(self.live.read):
             self._accept(self.live, window.after(self.live.read), (), end=window.end)
             behind = False
+        # Asking the database for more is for those who will soon be out of work, not for those who hang.
+        behind = behind and self.live.waiting < _LITTLE
         replaying = self.replays and self.replays[0].has_room and self.replays[0].read < self.replays[0].end
         if (behind or replaying) and self._reading is None:
             self._reading = asyncio.create_task(self._read(live=behind))
