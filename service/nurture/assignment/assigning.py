@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,7 @@ class Wanted:
     version: int | None = None
     why: Mapping[str, Any] = field(default_factory=dict)
     actor: str | None = None
+    accept_within: timedelta | None = None
 
 
 async def assign(
@@ -41,14 +42,24 @@ async def assign(
     version: int | None = None,
     why: Mapping[str, Any] | None = None,
     actor: str | None = None,
+    accept_within: timedelta | None = None,
 ) -> dict[str, Any] | None:
     """Offer a lead to an owner, or to whose turn it is in a team, and return the assignment: its row, as `tables.assignments` has it.
 
     None: nobody could take it (inactive, away, full, or rejected it before), and nothing was changed. A lead that is the owner's or the
     team's already stays as it is, and its open assignment is returned. ``why`` holds codes and figures, nothing of the lead's person;
-    ``actor`` is the book's unless given. The lead must be in the book; ``lead.assigned`` is announced, and told when the book is flushed.
+    ``actor`` is the book's unless given; an offer not accepted by ``accept_within`` goes on to the next of the team. The lead must be in the book; ``lead.assigned`` is announced, and told when the book is flushed.
     """
-    wanted = Wanted(entry=entry, owner=owner, team=team, rule=rule, version=version, why=why or {}, actor=actor)
+    wanted = Wanted(
+        entry=entry,
+        owner=owner,
+        team=team,
+        rule=rule,
+        version=version,
+        why=why or {},
+        actor=actor,
+        accept_within=accept_within,
+    )
     return (await assign_many(book, [wanted]))[0]
 
 
@@ -84,6 +95,7 @@ def _assign_one(desk: Desk, one: Wanted) -> dict[str, Any] | None:
     if found is None:
         return None
     found.rule, found.version, found.why = one.rule, one.version, {**found.why, **one.why}
+    found.accept_within = one.accept_within
     return desk.give(entry, found, actor=one.actor)
 
 

@@ -69,6 +69,14 @@ _END_GONE: Final = text(
         AND (leads.erased_at IS NOT NULL OR leads.merged_into IS NOT NULL)"""
 )
 
+_ASTRAY: Final = text(
+    f"""SELECT lead_id FROM assignments JOIN leads ON leads.id = assignments.lead_id
+    WHERE assignments.{OPEN} AND leads.owner IS DISTINCT FROM assignments.owner AND leads.merged_into IS NULL AND leads.erased_at IS NULL
+        AND NOT EXISTS (SELECT FROM outbox WHERE outbox.lead_id = assignments.lead_id AND outbox.sequence > assignments.sequence
+            AND outbox.type IN ('lead.updated', 'lead.merged', 'lead.unmerged'))
+    ORDER BY lead_id LIMIT :most"""
+)
+
 
 async def lock(connection: AsyncConnection) -> None:
     """Keep everybody else from assigning until this transaction ends; after the locks of the leads, and before anything is read."""
@@ -145,3 +153,8 @@ async def forget(connection: AsyncConnection, ids: Collection[UUID], *, now: dat
     if not ids:
         return 0
     return (await connection.execute(_FORGET, {"ids": list(ids), "now": now})).rowcount
+
+
+async def read_astray(connection: AsyncConnection, *, most: int) -> list[UUID]:
+    """Return leads whose owner is not the one they are assigned to, though no other hand has changed them since."""
+    return [row["lead_id"] for row in await fetch(connection, _ASTRAY, most=most)]
