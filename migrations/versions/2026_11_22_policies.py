@@ -35,7 +35,7 @@ def upgrade() -> None:
             "outcome IN ('moved', 'assigned', 'tagged', 'announced', 'refused', 'parked')",
             name=op.f("ck_policy_firings_outcome"),
         ),
-        sa.ForeignKeyConstraint(["lead_id"], ["leads.id"], name=op.f("fk_policy_firings_lead_id_leads")),
+        sa.ForeignKeyConstraint(["lead_id"], ["leads.id"], name=op.f("fk_policy_firings_lead_id")),
         sa.PrimaryKeyConstraint("lead_id", "id", name=op.f("pk_policy_firings")),
     )
     op.create_index("ix_policy_firings_lead", "policy_firings", ["lead_id", "policy", "fired_at"])
@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("unparked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unparked_by", sa.Text(), nullable=True),
         sa.CheckConstraint("reason IN ('loop', 'too_many_moves')", name=op.f("ck_parked_leads_reason")),
-        sa.ForeignKeyConstraint(["lead_id"], ["leads.id"], name=op.f("fk_parked_leads_lead_id_leads")),
+        sa.ForeignKeyConstraint(["lead_id"], ["leads.id"], name=op.f("fk_parked_leads_lead_id")),
         sa.PrimaryKeyConstraint("lead_id", "id", name=op.f("pk_parked_leads")),
     )
     is_open = sa.text("unparked_at IS NULL")
