@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -61,6 +62,15 @@ async def test_with_a_key_it_is_told_once(client: AsyncClient) -> None:
     # Another lead attended the same webinar.
     ben = await lead(client, email="ben@example.com")
     assert (await client.post("/v1/activities", json={**one, "lead_id": ben["id"]})).status_code == 201
+
+
+async def test_told_ten_times_at_once_it_is_written_once(client: AsyncClient) -> None:
+    ada = await lead(client, email="ada@example.com")
+    body = {"email": "ada@example.com", "kind": "webinar.attended", "key": "zoom-1"}
+    answers = await asyncio.gather(*(client.post("/v1/activities", json=body) for _ in range(10)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201]
+    assert len({answer.content for answer in answers}) == 1
+    assert len(await told_of(client, ada["id"])) == 1
 
 
 async def test_a_batch_answers_for_each_item_in_order(client: AsyncClient) -> None:

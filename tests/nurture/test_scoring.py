@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core import clock
 from service.nurture.engine import Nurture
+from service.nurture.scoring import store
 from service.nurture.scoring.reacting import REACTION
 from tests.intake.imports.test_leads_file import imported
 
@@ -116,6 +117,21 @@ async def test_only_so_many_of_a_day_and_in_all_count(client: AsyncClient, rules
     assert set(new) < {entry["activity"]["id"] for entry in told["entries"]}
     ledger = (await client.get(f"/v1/leads/{ada}/score-entries")).json()["data"]
     assert [one["ended_because"] for one in ledger].count("outnumbered") == 1
+
+
+async def test_only_the_newest_of_very_many_are_looked_at(
+    client: AsyncClient, rules: Rules, settle: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_ACTIVITIES", 3)
+    await rules(engagement=[{"key": "opens", "kind": "email.opened", "points": 5}])
+    ada = await lead(client)
+    for ago in (5, 4, 3, 2, 1):
+        await did(client, ada, "page.visited", ago=ago)
+        await did(client, ada, "email.opened", ago=ago)
+        await settle()
+    assert (await explained(client, ada))["score"] == await shown(client, ada) == 15
+    ledger = (await client.get(f"/v1/leads/{ada}/score-entries")).json()["data"]
+    assert [one["ended_because"] for one in ledger] == [None, None, None, "outnumbered", "outnumbered"]
 
 
 async def test_what_is_asked_of_an_activity(client: AsyncClient, rules: Rules, settle: Score) -> None:

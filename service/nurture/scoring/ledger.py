@@ -52,10 +52,10 @@ def reconcile(
     wanted: Sequence[Entry],
     *,
     scoring: Scoring,
-    activities: Collection[UUID],
+    activities: Collection[UUID] | None,
     at: datetime,
 ) -> Outcome:
-    """Return what makes a ledger what facts and rules want of it; ``activities`` are those that were looked at.
+    """Return what makes a ledger what facts and rules want of it; ``activities`` are those there are, None if there are more.
 
     An entry that another version of the rules would write again just so stays as it is.
     """
@@ -84,12 +84,12 @@ def aged(live: Iterable[Live], at: datetime) -> Outcome:
     return outcome
 
 
-def _why(entry: Entry, scoring: Scoring, activities: Collection[UUID]) -> Because:
+def _why(entry: Entry, scoring: Scoring, activities: Collection[UUID] | None) -> Because:
     if not scoring.still_has(entry):
         return "rule_changed"
     if entry.activity_id is None:
         return "no_longer_true"
-    return "outnumbered" if entry.activity_id in activities else "activity_gone"
+    return "outnumbered" if activities is None or entry.activity_id in activities else "activity_gone"
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:

@@ -71,8 +71,8 @@ async def react(this: Round) -> None:
         if entry.id in news:
             did = activities.get(entry.id, [])
             wanted = scoring.fit(seen(entry.row), this.now) + scoring.engagement(did, this.now)
-            looked_at = {activity.id for activity in did}
-            outcome = reconcile(known, wanted, scoring=scoring, activities=looked_at, at=this.now)
+            all_there_are = {activity.id for activity in did} if len(did) < store.MOST_ACTIVITIES else None
+            outcome = reconcile(known, wanted, scoring=scoring, activities=all_there_are, at=this.now)
         else:
             outcome = aged(known, this.now)
         added += _rows(entry, outcome, this)

@@ -33,7 +33,7 @@ _ACTIVITIES: Final = text(
     f"""SELECT did.* FROM unnest(CAST(:ids AS uuid[])) AS wanted (lead_id) CROSS JOIN LATERAL (
         SELECT wanted.lead_id, {_TOLD_OF} FROM (
             SELECT id, kind, occurred_at, channel, CASE WHEN :data THEN CAST(data AS text) END AS data,
-                CAST((rating - rating_worst) / (rating_best - rating_worst) AS float) AS rating
+                CAST((rating - rating_worst) / nullif(rating_best - rating_worst, 0) AS float) AS rating
             FROM activities WHERE activities.lead_id = wanted.lead_id
                 AND occurred_at >= coalesce(CAST(:since AS timestamptz), '-infinity')
                 AND occurred_at <= coalesce(CAST(:until AS timestamptz), 'infinity') AND {_WORTH_A_LOOK}

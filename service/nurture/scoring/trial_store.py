@@ -14,7 +14,7 @@ from service.stats.store.rows import read_rows
 
 Row = dict[str, Any]
 
-MOST: Final = 20_000
+MOST: Final = 10_000
 """How many leads, or journeys, are looked at; of more a share, told by the random tails of their ids."""
 
 _PIECE: Final = 500
