@@ -17,6 +17,7 @@ from service.outbound.catalogue.examples import (
 )
 from service.outbound.catalogue.shapes import (
     ID,
+    INTEGER,
     OBJECT,
     TEXT,
     TEXTS,
@@ -24,10 +25,16 @@ from service.outbound.catalogue.shapes import (
     EventType,
     Schema,
     lead_event,
+    object_,
     or_null,
 )
 
 _PAIR: Final[dict[str, Schema]] = {"merge_id": ID, "survivor_id": ID, "duplicate_id": ID}
+
+_BY_POLICY: Final[Schema] = {
+    **object_({"key": TEXT, "version": INTEGER}),
+    "description": "The policy that did it, and the version of the policies",
+}
 
 LEAD_TYPES: Final[tuple[EventType, ...]] = (
     lead_event(
@@ -42,8 +49,8 @@ LEAD_TYPES: Final[tuple[EventType, ...]] = (
     lead_event(
         "lead.updated",
         "Something about a lead changed, but not its stage: its own fields, or a touchpoint was added.",
-        {"changed": TEXTS, "activity": OBJECT, "buying_role": or_null(TEXT)},
-        optional=("activity", "buying_role"),
+        {"changed": TEXTS, "activity": OBJECT, "buying_role": or_null(TEXT), "policy": _BY_POLICY},
+        optional=("activity", "buying_role", "policy"),
         lead=LEAD_UPDATED,
         event_id="019a9c61-0b1c-7d4a-9a33-5d2b7e8f9012",
         changed=["job_title"],

@@ -244,6 +244,13 @@ async def test_counts_by_policy(client: AsyncClient, nurture: Run, time: Clock) 
     assert [item["kind"] for item in await timeline(client, one["id"])].count("policy") == 2
 
 
+async def test_what_was_decided_of_a_person_is_in_their_export(client: AsyncClient, nurture: Run) -> None:
+    await put(client, CLEAN)
+    one = await lead(client, "ann@example.com")
+    await nurture()
+    assert (await client.get(f"/v1/leads/{one['id']}/export")).json()["policies"] == await firings(client)
+
+
 async def test_firings_are_paged_and_filtered(client: AsyncClient, nurture: Run, time: Clock) -> None:
     await put(client, CLEAN, {"key": "tag", "when": {"stages": ["cleaned"]}, "then": {"tag": {"add": ["x"]}}})
     for number in range(3):
