@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from httpx import AsyncClient
+from jsonschema import Draft202012Validator
 
+from service.outbound.catalogue import EVENT_TYPES
 from tests.nurture.policies.acting import (
     CHURN_IDLE,
     CLEAN,
@@ -142,6 +144,8 @@ async def test_a_policy_may_assign_and_tag_and_announce(client: AsyncClient, nur
     assert fired["actions"] == ["assigned", "tagged", "announced"]
     assert fired["why"]["rating"] == 0.25
     events = (await client.get("/v1/events", params={"limit": 500})).json()["data"]
+    for event in events:
+        Draft202012Validator(EVENT_TYPES[event["type"]].schema).validate(event)
     told = [event["data"] for event in events if event["type"] == "policy.fired"]
     assert [(each["policy"], each["why"]) for each in told] == [({"key": "unhappy", "version": 1}, fired["why"])]
 

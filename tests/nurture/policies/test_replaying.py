@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from random import Random
@@ -143,7 +142,7 @@ class World:
         self.time.at = end
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("LEADS_TEST_HISTORIES", "3"))))
+@pytest.mark.parametrize("seed", range(3))
 async def test_a_replay_decides_what_the_worker_decided(
     client: AsyncClient, engine: AsyncEngine, nurture: Run, time: Clock, seed: int
 ) -> None:
