@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.nurture.scoring.decay import Entry, bounded, fades_at, next_change
+from service.nurture.scoring.decay import Entry, bounded, lasting, next_change
 
 DAY = timedelta(days=1)
 THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def entry(points: int, half_life_days: float | None = 30, *, ago: float = 0) -> 
         half_life_days=half_life_days,
         activity_id=None,
         occurred_at=at,
-        fades_at=fades_at(points, half_life_days, at),
+        fades_at=at + lasting(points, half_life_days) if half_life_days else None,
     )
 
 

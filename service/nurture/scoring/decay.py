@@ -58,16 +58,9 @@ class Entry(NamedTuple):
         return max(self.occurred_at + age * _DAY + _TICK, at + _TICK)
 
 
-def fades_at(points: int, half_life_days: float | None, occurred_at: datetime) -> datetime | None:
-    """Return from when on points are worth nothing, which is when less than half a point is left; None: they never are."""
-    if half_life_days is None or points == 0:
-        return None
-    return occurred_at + lasting(points, half_life_days) + _TICK
-
-
 def lasting(points: int, half_life_days: float) -> timedelta:
-    """Return how long points are worth anything."""
-    return half_life_days * log2(2 * abs(points)) * _DAY
+    """Return how long points are worth anything, which is until less than half a point is left."""
+    return half_life_days * log2(2 * abs(points)) * _DAY + _TICK
 
 
 def bounded(total: int, low: int | None, high: int | None) -> int:

@@ -61,13 +61,11 @@ def reconcile(
     """
     outcome = aged(live, at)
     known = {one.entry.identity: one for one in outcome.kept}
-    identities = {entry.identity for entry in wanted}
-    outcome.added = [entry for entry in wanted if entry.identity not in known]
-    outcome.kept = [one for one in known.values() if one.entry.identity in identities]
+    right = {entry.identity: entry for entry in wanted}
+    outcome.added = [entry for identity, entry in right.items() if identity not in known]
+    outcome.kept = [one for identity, one in known.items() if identity in right]
     outcome.ended += [
-        Ended(one, at, _why(one.entry, scoring, activities))
-        for one in known.values()
-        if one.entry.identity not in identities
+        Ended(one, at, _why(one.entry, scoring, activities)) for identity, one in known.items() if identity not in right
     ]
     return outcome
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from service.nurture.scoring.decay import Entry, fades_at, lasting
+from service.nurture.scoring.decay import Entry, lasting
 from service.nurture.scoring.rules import EngagementRule, FitRule, ScoringRules
 from service.stats.question import SCORE_BANDS
 from service.stats.segments.checking import as_text, segment_of, stored_filters
@@ -47,6 +47,9 @@ class Scoring:
         self._known = {(rule.key, rule.points, None) for rule in rules.fit} | {
             (rule.key, rule.points, rule.half_life_days) for rule in rules.engagement
         }
+        self._lasting = {
+            rule.key: lasting(rule.points, rule.half_life_days) for rule in rules.engagement if rule.half_life_days
+        }
         self.thresholds = sorted({*_BANDS, *rules.thresholds})
 
     @property
@@ -66,10 +69,9 @@ class Scoring:
 
     def since(self, at: datetime) -> datetime | None:
         """Return from when on activities can be worth anything at an instant: a whole day's beginning; None: they always can."""
-        reaches = [lasting(rule.points, rule.half_life_days) for rule in self.rules.engagement if rule.half_life_days]
-        if len(reaches) < len(self.rules.engagement):
+        if len(self._lasting) < len(self.rules.engagement):
             return None
-        start = at - max(reaches, default=timedelta())
+        start = at - max(self._lasting.values(), default=timedelta())
         return start.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def still_has(self, entry: Entry) -> bool:
@@ -116,7 +118,7 @@ class Scoring:
             half_life_days=rule.half_life_days,
             activity_id=activity.id,
             occurred_at=activity.occurred_at,
-            fades_at=fades_at(rule.points, rule.half_life_days, activity.occurred_at),
+            fades_at=activity.occurred_at + self._lasting[rule.key] if rule.half_life_days else None,
         )
 
     def _rules_for(self, kind: str) -> list[tuple[EngagementRule, Callable[[Activity], bool]]]:
