@@ -160,8 +160,7 @@ async def list_webhook_queue(
     await existing_endpoint(connection, endpoint_id)
     bound, limit = {"state": state, "endpoint": endpoint_id}, paging.limit + 1
     after = paging.after(bound, int, int, UUID)
-    place = (after[0], after[1], after[2]) if after else None
-    rows = await store.list_queue(connection, endpoint_id, state=state, after=place, limit=limit)
+    rows = await store.list_queue(connection, endpoint_id, state=state, after=after, limit=limit)
     page = paginate(rows, request=request, response=response, paging=paging, filters=bound, key=_place)
     return Page[MessageOut].model_validate(page | {"data": [_message(row) for row in page["data"]]})
 

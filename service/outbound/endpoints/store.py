@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.database import fetch
 from service.outbound.endpoints.tables import attempts, endpoints, queue, replays
-from service.outbound.store import Place
 from service.outbound.tables import outbox
 
 Row = dict[str, Any]
@@ -107,7 +106,7 @@ async def insert_attempt(connection: AsyncConnection, row: Mapping[str, Any]) ->
 
 
 async def list_queue(
-    connection: AsyncConnection, endpoint_id: UUID, *, state: str | None, after: Place | None, limit: int
+    connection: AsyncConnection, endpoint_id: UUID, *, state: str | None, after: Sequence[Any] | None, limit: int
 ) -> Rows:
     """Return what failed and what waits behind it, in the order of the feed, with the type of each event."""
     place = tuple_(queue.c.position, queue.c.sequence, queue.c.event_id)

@@ -1,8 +1,12 @@
-"""A process that delivers and nothing else, to be killed: ``python -m tests.outbound.delivering.dispatching <database> <lease>``."""
+"""Processes that deliver and nothing else, to be killed: ``python -m tests.outbound.delivering.dispatching <database> <lease>``.
+
+Each line of its input starts one, and its pid is printed: everything is imported only once.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -14,13 +18,13 @@ from service.stats.segments.choosing import choose
 
 async def main(database: str, lease: float) -> None:
     engine = create_engine(database, pool_size=5)
-    sender = Sender(["127.0.0.1"])
-    dispatcher = Dispatcher(engine, sender, choose, lease=lease)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dispatcher.stop)
-    await dispatcher.run()
-    await sender.close()
-    await engine.dispose()
+    await Dispatcher(engine, Sender(["127.0.0.1"]), choose, lease=lease).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], float(sys.argv[2])))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for _ in sys.stdin:
+        if (pid := os.fork()) == 0:
+            asyncio.run(main(sys.argv[1], float(sys.argv[2])))
+            os._exit(0)
+        print(pid, flush=True)  # noqa: T201 - to who asked for it

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import subprocess
 import sys
 import time as wall
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import pytest
@@ -173,40 +175,59 @@ async def test_workers_are_killed_again_and_again(
     listeners[2].answer = lambda _heard: 500 if chance.random() < 0.02 else 200
     leads, written = [new_id() for _ in range(25)], {}
 
+    killed = asyncio.Event()
+
     async def write() -> None:
-        for number in range(200):
+        number = 0
+        while number < 200 or not killed.is_set():
             async with transaction(engine) as connection:
                 for place in range(5):
                     which, sequence = (5 * number + place) % 25, number // 5 + 1
                     event_id = await write_event(connection, lead_id=leads[which], sequence=sequence)
                     written[str(event_id)] = (which, sequence)
+            number += 1
             await asyncio.sleep(0.1)
 
+    async def heard_more() -> bool:
+        return sum(len(listener.heard) for listener in listeners) > heard
+
     writing = asyncio.create_task(write())
-    await kill_workers(settings.database_url, chance, times=20)
-    await writing
+    async with workers(settings.database_url) as start:
+        running = [await start(), await start()]
+        for _ in range(20):
+            heard = sum(len(listener.heard) for listener in listeners)
+            await until(heard_more)
+            await asyncio.sleep(chance.uniform(0.0, 1.0))
+            which = chance.randrange(2)
+            os.kill(running[which], signal.SIGKILL)
+            running[which] = await start()
+        killed.set()
+        await writing
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
     await asyncio.sleep(LEASE)
     await settle(dispatcher, rows, time)
     assert await rows("SELECT 1 FROM webhook_queue") == []
     for listener in listeners:
         assert set(listener.ids) == set(written)
         check_order([written[event_id] for event_id in listener.ids])
+    # Kills in the midst of it: what was not written down came again.
+    assert sum(len(listener.ids) - len(set(listener.ids)) for listener in listeners[:2]) > 0
 
 
-async def kill_workers(database: str, chance: random.Random, *, times: int) -> None:
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "tests.outbound.delivering.dispatching", database, str(LEASE)])
+@asynccontextmanager
+async def workers(database: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Yield what starts a process that delivers, and returns its pid."""
+    command = [sys.executable, "-m", "tests.outbound.delivering.dispatching", database, str(LEASE)]
+    mother = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    workers = [start(), start()]
-    for _ in range(times):
-        await asyncio.sleep(chance.uniform(0.3, 1.5))
-        which = chance.randrange(2)
-        workers[which].kill()
-        workers[which].wait()
-        workers[which] = start()
-    for worker in workers:
-        worker.kill()
-        worker.wait()
+    async def start() -> int:
+        mother.stdin.write(b"start\n")
+        return int(await mother.stdout.readline())
+
+    yield start
+    mother.kill()
+    await mother.wait()
 
 
 async def settle(dispatcher, rows, time) -> None:
