@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.core import clock
+from service.core.database import create_engine, transaction
+from service.leads.book import Book
+from service.nurture.assignment.assigning import assign
 from service.nurture.assignment.following import ASSIGNMENT
 from service.nurture.engine import Nurture
 
@@ -106,6 +111,35 @@ async def test_turns_are_exact_and_capacity_is_kept_when_thirty_two_are_assigned
     assert sum(count.values()) == 32
     members = (await desk.client.get("/v1/teams/sales")).json()["members"]
     assert {one["owner"]: one["open"] for one in members} == dict(count)
+
+
+async def test_thirty_two_sessions_of_their_own_share_turns_and_capacity(desk, database_url: str) -> None:
+    members = [{"owner": owner, "weight": weight} for owner, weight in (("ann", 1), ("bob", 2), ("cy", 5))]
+    await desk.team("sales", *members, {"owner": "dan", "capacity": 2, "weight": 100})
+    bodies = [{"email": f"session-{number}@example.com"} for number in range(96)]
+    created = (await desk.client.post("/v1/leads/batch", json=bodies)).json()["data"]
+    ids = [UUID(one["lead"]["id"]) for one in created]
+    sessions = create_engine(database_url, pool_size=32)
+    together = asyncio.Barrier(32)
+
+    async def give(mine: list[UUID]) -> list[str]:
+        owners = []
+        await together.wait()
+        for lead_id in mine:
+            async with transaction(sessions) as connection:
+                book = Book(connection, now=clock.now(), actor="test")
+                entry = await book.take_one(lead_id)
+                held = await assign(book, entry, team="sales")
+                await book.flush()
+            owners.append(held["owner"] if held else "nobody")
+        return owners
+
+    given = await asyncio.gather(*(give(ids[number::32]) for number in range(32)))
+    await sessions.dispose()
+    count = Counter(owner for owners in given for owner in owners)
+    assert count["dan"] == 2
+    for owner, weight in (("ann", 1), ("bob", 2), ("cy", 5)):
+        assert abs(count[owner] - weight * 94 / 8) < 2
 
 
 async def test_teams_that_share_people_do_not_deadlock_and_share_their_capacity(desk) -> None:
