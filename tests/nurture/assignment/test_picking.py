@@ -45,6 +45,7 @@ def named(weights: list[int]) -> dict[str, int]:
     return {f"owner-{number}": weight for number, weight in enumerate(weights)}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, 200))
 def test_equal_members_differ_by_one_lead_at_most(size: int, leads: int) -> None:
     team = Team(named([1] * size), "round_robin")
