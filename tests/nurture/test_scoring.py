@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from jsonschema import Draft202012Validator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core import clock
 from service.nurture.engine import Nurture
 from service.nurture.scoring import store
 from service.nurture.scoring.reacting import REACTION
+from service.outbound.catalogue import EVENT_TYPES
 from tests.intake.imports.test_leads_file import imported
 
 Score = Callable[[], Awaitable[None]]
@@ -78,6 +80,7 @@ async def shown(client: AsyncClient, lead_id: str) -> int:
 async def changes(client: AsyncClient) -> list[dict[str, Any]]:
     events = (await client.get("/v1/events", params={"type": "lead.score_changed", "limit": 500})).json()["data"]
     for event in events:
+        Draft202012Validator(EVENT_TYPES["lead.score_changed"].schema).validate(event)
         why, data = event["data"]["why"], event["data"]
         told = sum(one["points"] - one["previous_points"] for one in why)
         assert told == data["score"] - data["previous_score"]
