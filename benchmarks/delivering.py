@@ -83,14 +83,22 @@ async def add_endpoints(connection: AsyncConnection, urls: list[str], **given: A
 
 
 async def write(
-    database: str, *, seconds: float, rate: int, leads: int, size: int, written: Written, stop: asyncio.Event
+    database: str,
+    *,
+    seconds: float,
+    rate: int,
+    leads: int,
+    size: int,
+    written: Written,
+    stop: asyncio.Event,
+    go_on: asyncio.Event | None = None,
 ) -> None:
-    """Write events at a rate, ``size`` in each transaction, of leads in turn."""
+    """Write events at a rate, ``size`` in each transaction, of leads in turn; for longer while ``go_on`` says so."""
     engine = create_engine(database, pool_size=1)
     family = [new_id() for _ in range(leads)]
     sequences: dict[UUID, int] = defaultdict(int)
     began, count = time.monotonic(), 0
-    while count < seconds * rate:
+    while count < seconds * rate or (go_on is not None and go_on.is_set()):
         rows = []
         for place in range(size):
             lead_id = family[(count + place) % leads]
@@ -122,6 +130,10 @@ async def watch(process: psutil.Process, sizes: list[float], stop: asyncio.Event
     while not stop.is_set():
         sizes.append(process.memory_info().rss / 2**20)
         await asyncio.sleep(1)
+
+
+async def tried(connection: AsyncConnection) -> int:
+    return int((await connection.execute(text("SELECT count(*) FROM webhook_attempts"))).scalar_one())
 
 
 def undecided(database: str) -> int:
@@ -216,21 +228,27 @@ def kills(server: str, folder: Path, count: int, times: int, rate: int) -> list[
         workers = [start_worker(database) for _ in range(2)]
         written = Written({}, {})
 
-        async def kill(stop: asyncio.Event) -> None:
-            await asyncio.sleep(3)
+        async def kill(go_on: asyncio.Event) -> None:
             for _ in range(times):
-                await asyncio.sleep(chance.uniform(0.5, 1.5) * count / rate / times)
+                # While something is delivered: a worker that has only just been started is no loss.
+                before = await asyncio.to_thread(in_database, database, tried)
+                while await asyncio.to_thread(in_database, database, tried) <= before:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+                await asyncio.sleep(chance.uniform(0.0, 2.0))
                 for number in chance.choice([(0,), (1,), (0, 1)]):
                     workers[number].kill()
                     workers[number].wait()
                     workers[number] = start_worker(database)
-            await stop.wait()
+            go_on.clear()
 
         async def run() -> None:
-            stop = asyncio.Event()
+            stop, go_on = asyncio.Event(), asyncio.Event()
+            go_on.set()
             seconds = count / rate
-            writing = write(database, seconds=seconds, rate=rate, leads=200, size=5, written=written, stop=stop)
-            await asyncio.gather(writing, kill(stop))
+            writing = write(
+                database, seconds=seconds, rate=rate, leads=200, size=5, written=written, stop=stop, go_on=go_on
+            )
+            await asyncio.gather(writing, kill(go_on))
 
         asyncio.run(run())
         recovery = wait_until_delivered(database, 120)
