@@ -36,6 +36,7 @@ class Endpoint:
     format: Format
     settings: Any
     form: tuple[str, str]
+    token_from: Outgoing | None
     secret: str
     previous_secret: str | None
     previous_secret_until: datetime | None
@@ -63,7 +64,12 @@ class Endpoint:
         )
         if event.traceparent is not None:
             headers["traceparent"] = event.traceparent
-        return Outgoing(self.url, headers, body, self.format.token_request(self.settings))
+        return Outgoing(self.url, headers, body, self.token_from)
+
+    def skips(self, event: Event) -> str | None:
+        """Return why an event is none that the format would send, or None."""
+        body = self._body(event)
+        return body.why if isinstance(body, Skipped) else None
 
     def secrets(self, at: datetime) -> list[str]:
         """Return what signs now: after a rotation, both."""
@@ -87,6 +93,7 @@ def endpoint_of(row: Mapping[str, Any], belongs: Belongs | None) -> Endpoint:
     form = FORMATS[row["format"]]
     wanted, known = frozenset(row["event_types"]), None if form.types is None else frozenset(form.types)
     types = wanted & known if wanted and known is not None else wanted or known
+    settings = form.Settings.model_validate(row["settings"])
     return Endpoint(
         id=row["id"],
         url=row["url"],
@@ -94,8 +101,9 @@ def endpoint_of(row: Mapping[str, Any], belongs: Belongs | None) -> Endpoint:
         types=types,
         belongs=belongs,
         format=form,
-        settings=form.Settings.model_validate(row["settings"]),
+        settings=settings,
         form=(row["format"], dumps(row["settings"])),
+        token_from=form.token_request(settings),
         secret=row["secret"],
         previous_secret=row["previous_secret"],
         previous_secret_until=row["previous_secret_until"],

@@ -84,7 +84,8 @@ class EndpointCreate(_In):
 class EndpointPatch(_In):
     """A JSON Merge Patch (RFC 7396). `settings` are merged, all else is replaced; another `format` begins with no settings."""
 
-    url: _Url = ""
+    # Only what was sent counts; what stands for the rest must not look like an address in the document.
+    url: Annotated[_Url, Field(default_factory=str)]
     description: _Description | None = None
     event_types: _EventTypes = []
     segment: _Segment | None = None

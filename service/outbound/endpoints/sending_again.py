@@ -38,7 +38,7 @@ async def send_test(
     event = _example(endpoint, type_)
     outgoing = endpoint.outgoing(event, at=now)
     if outgoing is None:
-        raise Invalid("/type", "this example is none that the endpoint's format would send")
+        raise Invalid("/type", f"the example is none that the endpoint's format would send: {endpoint.skips(event)}")
     # No connection to the database is held meanwhile: it may take fifteen seconds.
     answer = await sender.send(outgoing)
     outcome = endpoint.format.outcome_of(answer)
