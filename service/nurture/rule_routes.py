@@ -75,9 +75,7 @@ def rule_routes(
         response_model=Page[out],
         dependencies=[require("leads:read")],
     )
-    async def versions(
-        request: Request, response: Response, connection: ReadConnection, paging: Paging
-    ) -> Response:
+    async def versions(request: Request, response: Response, connection: ReadConnection, paging: Paging) -> Response:
         after = paging.after(listed, int)
         found = await rules.list_versions(
             connection, rule_set, before=after[0] if after else None, limit=paging.limit + 1

@@ -87,7 +87,7 @@ async def replace_rules(
     precondition.check(held.version(rule_set))
     derived = set(type(rules).model_computed_fields)
     stored = rules.model_dump(mode="json", exclude_unset=True, exclude=derived)
-    row = await store.add_version(connection, rule_set.name, stored, actor=actor, now=now)
+    row = await store.add_version(connection, rule_set.name, stored, actor=actor, now=now, after=held.version(rule_set))
     if row is None:
         raise Conflict("somebody else wrote these rules at this very moment; read them again", code="rules_changed")
     return rules_out(rule_set, row)

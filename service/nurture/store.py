@@ -22,7 +22,8 @@ _VERSIONS: Final = text(
 )
 _ADD_VERSION: Final = text(
     """INSERT INTO rule_versions (name, version, rules, actor, created_at)
-    SELECT :name, coalesce(max(version), 0) + 1, CAST(:rules AS jsonb), :actor, :now FROM rule_versions WHERE name = :name
+    SELECT :name, coalesce(CAST(:after AS integer), max(version), 0) + 1, CAST(:rules AS jsonb), :actor, :now
+    FROM rule_versions WHERE name = :name
     ON CONFLICT DO NOTHING RETURNING name, version, rules, actor, created_at"""
 )
 _SET_TIMERS: Final = text(
@@ -61,10 +62,16 @@ async def read_versions(connection: AsyncConnection, name: str, *, before: int, 
 
 
 async def add_version(
-    connection: AsyncConnection, name: str, rules: Mapping[str, Any], *, actor: str, now: datetime
+    connection: AsyncConnection,
+    name: str,
+    rules: Mapping[str, Any],
+    *,
+    actor: str,
+    now: datetime,
+    after: int | None = None,
 ) -> dict[str, Any] | None:
-    """Add the next version of a set and return it, or None if somebody else just added one."""
-    rows = await fetch(connection, _ADD_VERSION, name=name, rules=dumps(rules), actor=actor, now=now)
+    """Add the next version of a set, the one after ``after``, and return it, or None if somebody else just added one."""
+    rows = await fetch(connection, _ADD_VERSION, name=name, rules=dumps(rules), actor=actor, now=now, after=after)
     return rows[0] if rows else None
 
 

@@ -12,7 +12,10 @@ from service.leads.merging.facts import Facts, Path, name_of
 Rule = Literal["newest", "oldest", "survivor", "duplicate", "longest", "most_complete"]
 Whose = Literal["survivor", "duplicate"]
 
-DEFAULT_RULES: Final[Mapping[str, Any]] = {"default": "newest", "fields": {"external_ids": "survivor", "owner": "survivor"}}
+DEFAULT_RULES: Final[Mapping[str, Any]] = {
+    "default": "newest",
+    "fields": {"external_ids": "survivor", "owner": "survivor"},
+}
 """What holds while nobody wrote rules: the newest word on each field; of two ids in one system, or two owners, the survivor's is shown."""
 
 _NAMES: Final[tuple[Path, ...]] = (("first_name",), ("last_name",))

@@ -20,7 +20,7 @@ from service.nurture.accounts.schemas import (
     AccountDetailOut,
     AccountListOut,
     AccountQuery,
-    DryRunOut,
+    AccountTiersTrialOut,
     EngagementOut,
     EngagementQuery,
     PeopleOut,
@@ -151,7 +151,7 @@ async def list_buying_roles(account_id: AccountId, lead_id: UUID, connection: Re
     "/account-tiers/dry-run",
     operation_id="try_account_tiers",
     summary="Try rules for account tiers",
-    response_model=DryRunOut,
+    response_model=AccountTiersTrialOut,
     dependencies=[require("admin")],
 )
 async def try_account_tiers(body: AccountTiers, connection: ReadConnection) -> Response:

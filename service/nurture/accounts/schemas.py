@@ -279,7 +279,7 @@ class RoleHistoryOut(BaseModel):
     ended_at: datetime | None
 
 
-class DryRunOut(BaseModel):
+class AccountTiersTrialOut(BaseModel):
     """What would become of accounts."""
 
     accounts: int
@@ -315,4 +315,4 @@ class AccountCountsOut(BaseModel):
     next_cursor: None
 
 
-DryRunOut.model_rebuild()
+AccountTiersTrialOut.model_rebuild()

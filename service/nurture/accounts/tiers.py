@@ -48,7 +48,7 @@ class Roles(_Strict):
     )
 
 
-class When(_Strict):
+class TierWhen(_Strict):
     """What an account must be like; what is left out does not matter, and all of the rest must hold."""
 
     people_gte: Annotated[Few, Field(description="People known of the company")] | None = None
@@ -71,7 +71,7 @@ class Tier(_Strict):
 
     key: TierKey
     label: Label | None = None
-    when: When = When()
+    when: TierWhen = TierWhen()
 
 
 class AccountTiers(_Strict):

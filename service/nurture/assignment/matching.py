@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from service.core.http.queries import is_attribute
-from service.nurture.assignment.rules import AssignmentRules, Rule, When
+from service.nurture.assignment.rules import AssignmentRules, AssignmentWhen, Rule
 from service.stats.question import Segment
 from service.stats.segments.checking import as_text, segment_of
 from service.stats.segments.matching import belongs
@@ -20,7 +20,7 @@ def rule_for(rules: AssignmentRules, lead: Mapping[str, Any], segments: Segments
     return next((rule for rule in rules.rules if fits(rule.when, lead, segments)), None)
 
 
-def fits(when: When, lead: Mapping[str, Any], segments: Segments) -> bool:
+def fits(when: AssignmentWhen, lead: Mapping[str, Any], segments: Segments) -> bool:
     """Say whether a lead is one of those a rule is for; a segment that is not there any more has no leads."""
     if lead["stage"] not in when.stages or (when.score_gte is not None and lead["score"] < when.score_gte):
         return False
@@ -37,7 +37,7 @@ def _as_segment(filters: Mapping[str, Any]) -> Segment:
     return segment_of("", stored)
 
 
-def depends_on(when: When, segments: Segments) -> set[str]:
+def depends_on(when: AssignmentWhen, segments: Segments) -> set[str]:
     """Return the names of what a lead may change to become one of those a rule is for, as events name them; its stage is not among them."""
     names = {"score"} if when.score_gte is not None else set[str]()
     chosen = list(_as_segment(when.filters).filters) if when.filters is not None else []

@@ -76,7 +76,7 @@ class Teams(_Part):
     teams: dict[str, Team] = {}
 
 
-class When(_Part):
+class AssignmentWhen(_Part):
     """Which leads a rule is for; all of it must hold."""
 
     stages: Annotated[
@@ -110,7 +110,7 @@ class Rule(_Part):
     """One rule of assignment."""
 
     key: SegmentKey
-    when: When = When()
+    when: AssignmentWhen = AssignmentWhen()
     to: To
     method: Annotated[Method, Field(description="How a team takes turns")] = "round_robin"
     sticky_to_company: Annotated[

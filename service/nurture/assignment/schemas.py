@@ -240,20 +240,20 @@ class AssignmentDefinition(Out):
     text: str
 
 
-class CountOut(Out):
+class AssignmentCountOut(Out):
     """A figure, and the address of the assignments that it counts."""
 
     count: int
     assignments: str
 
 
-class ReasonCountOut(CountOut):
+class ReasonCountOut(AssignmentCountOut):
     """The same, of one reason."""
 
     reason: str
 
 
-class OutcomeOut(CountOut):
+class AssignmentOutcomeOut(AssignmentCountOut):
     """How many ended so, and why."""
 
     reasons: list[ReasonCountOut]
@@ -278,15 +278,15 @@ class AssignmentGroupOut(Out):
     """What became of the assignments of one group. Each is in one of `waiting`, `at_work`, and how it ended."""
 
     key: dict[str, str | None]
-    assigned: CountOut
-    accepted: CountOut
+    assigned: AssignmentCountOut
+    accepted: AssignmentCountOut
     acceptance: RateOut
-    waiting: CountOut
-    at_work: CountOut
-    rejected: OutcomeOut
-    reclaimed: OutcomeOut
-    released: OutcomeOut
-    ended: OutcomeOut
+    waiting: AssignmentCountOut
+    at_work: AssignmentCountOut
+    rejected: AssignmentOutcomeOut
+    reclaimed: AssignmentOutcomeOut
+    released: AssignmentOutcomeOut
+    ended: AssignmentOutcomeOut
     time_to_accept: TimeToAcceptOut
     now: Annotated[LoadOut | None, Field(description="Where it is grouped by owner")]
 

@@ -148,7 +148,7 @@ class DryRunParked(BaseModel):
     examples: list[DryRunParkedLead]
 
 
-class DryRunOut(BaseModel):
+class PoliciesTrialOut(BaseModel):
     """A replay. Two replays that came to the same decisions have the same `digest`; `version` is null for policies that were sent along."""
 
     model_config = ConfigDict(populate_by_name=True)

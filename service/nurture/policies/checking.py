@@ -15,7 +15,7 @@ from service.lifecycle.stages import Stage, funnel_rank, is_in_funnel
 from service.nurture import rules
 from service.nurture.assignment.rules import TEAMS
 from service.nurture.policies.plan import Plan, plan_of, reasons_named, segments_named
-from service.nurture.policies.schemas import FIELDS, ActivityCondition, Policies, Policy, PolicyTrigger, PolicyWhen
+from service.nurture.policies.schemas import FIELDS, ActivityCondition, LeadPolicy, Policies, PolicyTrigger, PolicyWhen
 from service.stats.segments.operations import check_filters, find_segment, find_segments
 
 _BY_REASON: Final = frozenset(move.event for move in MOVES.values() if NEEDS["reason"] in move.needs)
@@ -62,7 +62,7 @@ def _within(place: str) -> Iterator[None]:
         raise Invalid(f"{place}{pointer}", fault.detail) from fault
 
 
-def _check_one(policy: Policy, categories: Mapping[str, str], teams: Container[str]) -> None:
+def _check_one(policy: LeadPolicy, categories: Mapping[str, str], teams: Container[str]) -> None:
     with _within("/then"):
         _check_then(policy, categories)
         to = policy.then.assign
@@ -75,7 +75,7 @@ def _check_one(policy: Policy, categories: Mapping[str, str], teams: Container[s
             _check_trigger(policy.when, policy.when.on)
 
 
-def _check_then(policy: Policy, categories: Mapping[str, str]) -> None:
+def _check_then(policy: LeadPolicy, categories: Mapping[str, str]) -> None:
     then = policy.then
     if not (then.move or then.assign or then.tag or then.announce):
         raise Invalid("", "says nothing that is done: move, assign, tag or announce")
@@ -96,7 +96,7 @@ def _check_then(policy: Policy, categories: Mapping[str, str]) -> None:
         raise Invalid("/move/reason", f"{reason!r} is not a reason code; GET /v1/lifecycle lists them")
 
 
-def _check_stages(policy: Policy) -> None:
+def _check_stages(policy: LeadPolicy) -> None:
     move, named = policy.then.move, policy.when.stages
     if move is None:
         return

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from service.lifecycle.machine import MOVES, Event
 
 if TYPE_CHECKING:
-    from service.nurture.policies.schemas import Policy, PolicyWhen
+    from service.nurture.policies.schemas import LeadPolicy, PolicyWhen
 
 
-def stages_of(policy: Policy) -> frozenset[str]:
+def stages_of(policy: LeadPolicy) -> frozenset[str]:
     """Return the stages in which a policy can fire: those it names, if it moves only those from which its move is possible."""
     named = policy.when.stages
     if policy.then.move is None:
@@ -23,7 +23,7 @@ def stages_of(policy: Policy) -> frozenset[str]:
     return frozenset(possible.intersection(named) if named else possible)
 
 
-def loops_in(policies: Sequence[Policy]) -> list[list[str]]:
+def loops_in(policies: Sequence[LeadPolicy]) -> list[list[str]]:
     """Return the keys of policies that could move a lead in a circle with nothing happening from outside, a list for each circle.
 
     What waits for something from outside (an activity, a score, a return) runs no circle by itself.
@@ -44,7 +44,7 @@ def _waits(when: PolicyWhen) -> bool:
     return when.on is not None and when.on.entered is None
 
 
-def _feeds(one: Policy, other: Policy) -> bool:
+def _feeds(one: LeadPolicy, other: LeadPolicy) -> bool:
     """Say whether one policy moves leads to where another one may take them up."""
     assert one.then.move is not None
     event = Event(one.then.move.event)

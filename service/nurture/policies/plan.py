@@ -12,7 +12,7 @@ from service.lifecycle.ledger import Step
 from service.lifecycle.machine import Event
 from service.nurture.policies.facts import DAY
 from service.nurture.policies.loops import stages_of
-from service.nurture.policies.schemas import ActivityCondition, Policies, Policy
+from service.nurture.policies.schemas import ActivityCondition, LeadPolicy, Policies
 from service.stats.question import Segment
 from service.stats.segments.checking import segment_of, stored_filters
 
@@ -25,7 +25,7 @@ _ALWAYS: Final = frozenset({"test", "parked"})
 class Rule:
     """One policy that is switched on. ``segments`` are all filters that must hold; ``lost``: its segment is gone, it cannot fire."""
 
-    policy: Policy
+    policy: LeadPolicy
     stages: frozenset[str]
     segments: tuple[Segment, ...]
     lost: bool
@@ -86,7 +86,7 @@ def _counted(deed: ActivityCondition | None) -> ActivityCondition | None:
     return deed if deed and deed.count > 1 else None
 
 
-def _rule(policy: Policy, segments: Mapping[str, Segment], categories: Mapping[str, str]) -> Rule:
+def _rule(policy: LeadPolicy, segments: Mapping[str, Segment], categories: Mapping[str, str]) -> Rule:
     when, move = policy.when, policy.then.move
     named = segments.get(when.segment) if when.segment is not None else None
     own = [segment_of(policy.key, stored_filters(when.filters, {}))] if when.filters else []

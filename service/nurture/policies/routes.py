@@ -15,7 +15,7 @@ from service.core.http.routing import Connection, ReadConnection, ServiceRoute
 from service.leads.fields import Instant
 from service.leads.routes import By
 from service.nurture.policies import operations, replaying
-from service.nurture.policies.answers import DryRunOut, FiringOut, Outcome, ParkedOut, PolicyStatisticsOut
+from service.nurture.policies.answers import FiringOut, Outcome, ParkedOut, PoliciesTrialOut, PolicyStatisticsOut
 from service.nurture.policies.checking import check
 from service.nurture.policies.schemas import POLICIES, DryRun, PolicyKey
 from service.nurture.rule_routes import rule_routes
@@ -85,7 +85,7 @@ async def read_statistics(
     "/policies/dry-run",
     operation_id="dry_run_policies",
     summary="Try policies on what happened",
-    response_model=DryRunOut,
+    response_model=PoliciesTrialOut,
     dependencies=_READER,
 )
 async def dry_run_policies(body: DryRun, connection: ReadConnection) -> Response:

@@ -132,7 +132,7 @@ class PolicyThen(_In):
     announce: Annotated[bool, Field(description="Tell of it with the event `policy.fired`")] = False
 
 
-class Policy(_In):
+class LeadPolicy(_In):
     """One policy: when, and then what."""
 
     key: PolicyKey
@@ -163,7 +163,7 @@ class Caution(BaseModel):
 class Policies(_In):
     """Policies in the order in which they are tried: each sees what the ones before it did."""
 
-    policies: Annotated[list[Policy], Field(max_length=100)] = []
+    policies: Annotated[list[LeadPolicy], Field(max_length=100)] = []
     max_moves_per_day: Annotated[
         int,
         Field(ge=1, le=100, description="Whom policies moved so often within 24 hours is parked, and not moved again"),

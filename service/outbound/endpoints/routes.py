@@ -21,9 +21,9 @@ from service.outbound.endpoints.schemas import (
     EndpointDetailOut,
     EndpointOut,
     EndpointPatch,
+    EndpointReplayCreate,
+    EndpointReplayOut,
     MessageOut,
-    ReplayCreate,
-    ReplayOut,
     ResendCreate,
     ResendOut,
     RotateCreate,
@@ -124,9 +124,11 @@ async def try_webhook_endpoint(
 @router.post(
     _AT + "/replay", operation_id="replay_webhook_endpoint", summary="Send a part of the feed again", status_code=202
 )
-async def replay_webhook_endpoint(connection: Connection, endpoint_id: UUID, body: ReplayCreate) -> ReplayOut:
+async def replay_webhook_endpoint(
+    connection: Connection, endpoint_id: UUID, body: EndpointReplayCreate
+) -> EndpointReplayOut:
     """Send again what was recorded in a time: the same events with the same ids, each lead's in order, beside what is new."""
-    return ReplayOut.model_validate(await sending_again.replay(connection, endpoint_id, body, now=clock.now()))
+    return EndpointReplayOut.model_validate(await sending_again.replay(connection, endpoint_id, body, now=clock.now()))
 
 
 @router.get(_AT + "/attempts", operation_id="list_webhook_attempts", summary="List what was tried")

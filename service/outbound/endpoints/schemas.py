@@ -139,7 +139,7 @@ class EndpointCreatedOut(EndpointOut):
     secret: str
 
 
-class ReplayOut(BaseModel):
+class EndpointReplayOut(BaseModel):
     """A part of the feed that is sent again."""
 
     id: UUID
@@ -163,7 +163,7 @@ class EndpointDetailOut(EndpointOut):
     """An endpoint, how it is doing, and what is replayed to it."""
 
     figures: EndpointFiguresOut
-    replays: list[ReplayOut]
+    replays: list[EndpointReplayOut]
 
 
 class RotateCreate(_In):
@@ -180,7 +180,7 @@ class TestCreate(_In):
     ] = None
 
 
-class ReplayCreate(_In):
+class EndpointReplayCreate(_In):
     """What is sent again: everything the endpoint wants that was recorded in this time."""
 
     since: Annotated[AwareDatetime, Field(description="Recorded at or after")]

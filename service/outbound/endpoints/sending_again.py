@@ -22,7 +22,7 @@ from service.outbound.delivering.events import ABOUT_ENDPOINTS, Event, event_of
 from service.outbound.delivering.outcomes import readable
 from service.outbound.endpoints import store
 from service.outbound.endpoints.operations import EndpointDisabled, check_types, existing_endpoint
-from service.outbound.endpoints.schemas import ReplayCreate
+from service.outbound.endpoints.schemas import EndpointReplayCreate
 
 _USUAL: Final = "lead.created"
 
@@ -82,7 +82,7 @@ async def resend(
 
 
 async def replay(
-    connection: AsyncConnection, endpoint_id: UUID, given: ReplayCreate, *, now: datetime
+    connection: AsyncConnection, endpoint_id: UUID, given: EndpointReplayCreate, *, now: datetime
 ) -> dict[str, Any]:
     """Send again what an endpoint wants and was recorded in a time, in order; what it is yet to see comes anyway."""
     if given.until is not None and given.until <= given.since:

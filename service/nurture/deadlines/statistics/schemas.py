@@ -80,7 +80,7 @@ class ResponseDefinition(DeadlinesDefinition):
     leaving: Leaving
 
 
-class SpanOut(Out):
+class ResponseSpanOut(Out):
     """Seconds by which half, three quarters and nine tenths had been responded to; null where that cannot be seen (yet)."""
 
     p50: float | None
@@ -96,8 +96,8 @@ class ResponseGroupOut(Out):
     responded: int
     left: Annotated[int, Field(description="Left the stage before anybody got in touch")]
     open: Annotated[int, Field(description="Still waiting: counted for as long as they have waited so far")]
-    clock_seconds: SpanOut
-    working_seconds: SpanOut
+    clock_seconds: ResponseSpanOut
+    working_seconds: ResponseSpanOut
     insufficient_data: Annotated[bool, Field(description="Fewer than 30 responses: do not build on it")]
     links: dict[str, str]
 
