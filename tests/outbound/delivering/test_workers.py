@@ -233,7 +233,7 @@ async def workers(database: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
 async def settle(dispatcher, rows, time) -> None:
     """Deliver until nothing waits; what failed is tried again by the schedule."""
     for _ in range(20):
-        await dispatcher().settle()
+        await dispatcher(lease=LEASE).settle()
         if not await rows("SELECT 1 FROM webhook_queue WHERE state = 'pending'"):
             break
         time.move(hours=1)
