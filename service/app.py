@@ -181,7 +181,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
 
 
 async def run_worker(settings: Settings) -> None:
-    """Run a worker until SIGTERM: process deliveries, fetch what they name, fold statistics, forget old idempotent answers."""
+    """Run a worker until SIGTERM: process deliveries, deliver events, fold statistics, forget what was kept long enough."""
     logs.set_up(settings)
     engine = create_engine(_address(settings), pool_size=settings.database_pool)
     importers = Importers(engine, count=settings.import_processes, database_url=settings.database_url)

@@ -150,3 +150,17 @@ async def test_lanes_run_at_the_same_time(engine: AsyncEngine, settings: Setting
 
     async with running(engine, settings, Task("work", work, every=60, lanes=3)):
         await until(lambda: most == 3)
+
+
+async def test_what_does_not_end_by_itself_is_asked_to(engine: AsyncEngine, settings: Settings) -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> int:
+        await asked.wait()
+        ended.set()
+        return 0
+
+    async with running(engine, settings, Task("work", work, every=60, stop=asked.set)):
+        await asyncio.sleep(0.05)
+        assert not ended.is_set()
+    assert ended.is_set()

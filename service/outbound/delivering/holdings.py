@@ -44,7 +44,7 @@ class Holdings:
         self._lease = lease
         self._filters: dict[UUID, tuple[str | None, Mapping[str, Any] | None]] = {}
         self._next_look = self._next_renewal = 0.0
-        self._next_judging = self._next_queue = _JUDGE_EVERY
+        self._next_judging = self._next_queue = 0.0
 
     async def keep(self, *, at_once: bool = False) -> None:
         """Renew the leases, take what is free, hand on what is too much, and heed what people changed."""
