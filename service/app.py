@@ -20,7 +20,7 @@ from service.core.http.routing import mount
 from service.core.telemetry import Telemetry
 from service.core.worker import Task, Worker
 from service.intake import routes as intake
-from service.intake.erase import erase_deliveries
+from service.intake.erase import erase_deliveries, erase_deliveries_of
 from service.intake.export import export_deliveries
 from service.intake.fetching import fetch_leads
 from service.intake.figures import Gauges
@@ -39,6 +39,7 @@ from service.leads.attributes import routes as attributes
 from service.leads.duplicates import routes as duplicates
 from service.leads.duplicates.finding import Finder
 from service.leads.duplicates.settling import settle_next
+from service.leads.erase import Erasers
 from service.leads.exports import routes as exports
 from service.leads.merging import routes as merging
 from service.leads.privacy import person_routes as people
@@ -154,7 +155,7 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     app.state.settings = settings
     app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
     app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
-    app.state.erasers = (erase_deliveries, *_ERASERS)
+    app.state.erasers = Erasers(first=(erase_deliveries,), then=(erase_deliveries_of, *_ERASERS))
     app.state.exporters = (
         export_deliveries,
         export_points,

@@ -18,7 +18,7 @@ from service.cleaning.submission import Cleaned
 from service.core.errors import ServiceError
 from service.intake.jobs import Job, Place
 from service.leads.book import Book
-from service.leads.erase import Erased, Eraser, erase_lead
+from service.leads.erase import Erased, Eraser, Erasers, erase_lead
 from service.leads.happenings import Happening, find, identities_told, note
 from service.leads.identities import Identity
 from service.leads.operations import Writer
@@ -141,7 +141,7 @@ async def _erase(
         return 0
 
     try:
-        await erase_lead(connection, lead_id, Writer(_ACTOR, now), also=[keep, *also])
+        await erase_lead(connection, lead_id, Writer(_ACTOR, now), erasers=Erasers(then=(keep, *also)))
     except ServiceError as refusal:
         job.record(place, "refused", code=refusal.code, detail=refusal.detail)
         return []

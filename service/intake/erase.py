@@ -34,6 +34,16 @@ async def erase_deliveries(connection: AsyncConnection, erased: Erased) -> int:
     return len(emptied)
 
 
+async def erase_deliveries_of(connection: AsyncConnection, erased: Erased) -> int:
+    """Empty the raw deliveries that came to somebody's leads until these were locked; nobody is at work on them any more. Returns 0.
+
+    They were counted by `erase_deliveries`, but for those that came since.
+    """
+    if erased.lead_ids:
+        await person_store.empty_deliveries_of(connection, erased.lead_ids)
+    return 0
+
+
 async def _empty_mentions(connection: AsyncConnection, wanted: Wanted, until: datetime) -> set[UUID]:
     found: set[UUID] = set()
     after: UUID | None = None

@@ -45,7 +45,7 @@ _EMPTY_THESE: Final = text(
         processed_at = coalesce(processed_at, :now),
         reason = CASE WHEN status IN ('received', 'pending_fetch') THEN 'erased' ELSE reason END,
         status = CASE WHEN status IN ('received', 'pending_fetch') THEN 'ignored' ELSE status END
-    WHERE id = ANY(CAST(:ids AS uuid[]))"""
+    WHERE id IN (SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE)"""
 )
 
 

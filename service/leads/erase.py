@@ -41,6 +41,22 @@ class Erased:
 Eraser = Callable[[AsyncConnection, Erased], Awaitable[int]]
 """What another room does about somebody who was erased; returns how much it emptied."""
 
+
+@dataclass(frozen=True, slots=True)
+class Erasers:
+    """What other rooms do about somebody who is erased: ``first`` before any lead is locked, ``then`` when the leads can still be read.
+
+    Who processes a delivery holds it while it waits for the lead; whoever held the lead and waited for the delivery would wait for ever.
+    """
+
+    first: Sequence[Eraser] = ()
+    then: Sequence[Eraser] = ()
+
+    async def erase(self, connection: AsyncConnection, erased: Erased) -> int:
+        """Do all of it for somebody who is no lead; returns how much was emptied."""
+        return sum([await eraser(connection, erased) for eraser in (*self.first, *self.then)])
+
+
 # What figures are grouped by stays: it says something of a company or of us, and nothing of the person.
 _OF_THE_PERSON: Final[dict[str, Any]] = {
     **dict.fromkeys(("email", "phone", "full_name", "first_name", "last_name", "job_title", "referred_by")),
@@ -50,14 +66,19 @@ _OF_THE_COMPANY: Final = {"name": None, "domain": None}
 _REDACTED: Final = _OF_THE_PERSON | {"can_contact": NOTHING}
 
 
+_NOBODY_ELSE: Final = Erasers()
+
+
 async def erase_lead(
-    connection: AsyncConnection, lead_id: UUID, writer: Writer, *, also: Sequence[Eraser] = ()
+    connection: AsyncConnection, lead_id: UUID, writer: Writer, *, erasers: Erasers = _NOBODY_ELSE
 ) -> dict[str, Any]:
     """Erase the person behind a lead and return what is left; an erased lead stays erased, and nothing happens twice."""
     book = Book(connection, now=writer.now, actor=writer.actor)
     family = [lead_id, *await merged_into(connection, lead_id)]
     known = await identity_store.identities_of_leads(connection, family)
     names = {identity.value.lower() for identity in known}
+    for eraser in erasers.first:
+        await eraser(connection, Erased(family, known))
     await book.take([*family, *await erase_store.referred_by(connection, family, names=names)])
     entry = book.entries.get(lead_id)
     if entry is None:
@@ -66,7 +87,7 @@ async def erase_lead(
         await book.refuse_gone(entry)
         writer.precondition.check(entry.row["version"])
         # While what the leads were can still be read: it says what else is to be emptied.
-        for eraser in also:
+        for eraser in erasers.then:
             await eraser(connection, Erased(family, known))
         await _forget_who_referred(book, family, names)
         await _erase(book, [book.entries[one] for one in family if one in book.entries], known)

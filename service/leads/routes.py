@@ -176,4 +176,4 @@ async def correct_lead(lead_id: UUID, body: CorrectionCreate, connection: Connec
 )
 async def erase_lead(lead_id: UUID, request: Request, connection: Connection, by: By) -> Response:
     """What identifies the person goes, in raw deliveries and events too; the numbers stay. It cannot be undone."""
-    return json_answer(await erase.erase_lead(connection, lead_id, by, also=request.app.state.erasers))
+    return json_answer(await erase.erase_lead(connection, lead_id, by, erasers=request.app.state.erasers))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads import identity_store
-from service.leads.erase import Erased, Eraser, erase_lead
+from service.leads.erase import Erased, Eraser, Erasers, erase_lead
 from service.leads.identities import Identity
 from service.leads.operations import Writer
 from service.leads.privacy import suppression_store
 
 
 async def erase_person(
-    connection: AsyncConnection, identity: Identity, writer: Writer, *, also: Sequence[Eraser]
+    connection: AsyncConnection, identity: Identity, writer: Writer, *, erasers: Erasers
 ) -> dict[str, Any]:
     """Erase the lead that has an identity, with all else it is known by, and whatever else mentions it; the same again does no harm.
 
@@ -23,15 +22,19 @@ async def erase_person(
     """
     emptied = 0
 
-    async def erase_and_count(connection: AsyncConnection, erased: Erased) -> int:
-        nonlocal emptied
-        counts = [await eraser(connection, erased) for eraser in also]
-        emptied += sum(counts)
-        return emptied
+    def counting(eraser: Eraser) -> Eraser:
+        async def erase(connection: AsyncConnection, erased: Erased) -> int:
+            nonlocal emptied
+            count = await eraser(connection, erased)
+            emptied += count
+            return count
 
+        return erase
+
+    counted = Erasers(tuple(map(counting, erasers.first)), tuple(map(counting, erasers.then)))
     owner = (await identity_store.owners(connection, [identity])).get(identity)
-    leads = [await erase_lead(connection, owner, writer, also=[erase_and_count])] if owner else []
+    leads = [await erase_lead(connection, owner, writer, erasers=counted)] if owner else []
     if not leads:
         await suppression_store.add_identities(connection, [identity], actor=writer.actor, now=writer.now)
-        await erase_and_count(connection, Erased((), [identity]))
+        await counted.erase(connection, Erased((), [identity]))
     return {"leads": leads, "deliveries": emptied, "erased_at": writer.now}

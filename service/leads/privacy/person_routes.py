@@ -40,4 +40,4 @@ async def export_person(lead_id: UUID, request: Request, connection: ReadConnect
 async def erase_person(body: ErasureCreate, request: Request, connection: Connection, by: OfNoVersion) -> Response:
     """As `POST /v1/leads/{id}/erasure`; also of somebody who never became a lead. It cannot be undone."""
     identity = suppressing.named(body.model_dump())
-    return json_answer(await erasing.erase_person(connection, identity, by, also=request.app.state.erasers))
+    return json_answer(await erasing.erase_person(connection, identity, by, erasers=request.app.state.erasers))

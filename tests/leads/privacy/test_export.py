@@ -24,10 +24,18 @@ SHOWN = {
     "set_aside": "set_aside",
     "outbox": "events",
     "score_entries": "score_entries",
+    "assignments": "assignments",
+    "buying_roles": "buying_roles",
+    "deadlines": "deadlines",
+    "policy_firings": "policies",
 }
 # The others, and why they hold nothing of the person that is not shown elsewhere.
 NOT_SHOWN = {
     "match_keys": "hashes of what the lead's own fields say",
+    "timers": "when the service looks at the lead again",
+    "parked_leads": "that policies leave the lead alone; which of them led to it is shown",
+    "webhook_queue": "that an event, which is shown, is still to be delivered",
+    "webhook_attempts": "that an event, which is shown, was tried at an endpoint, and what the receiver answered",
     "duplicates": "which other leads are like it: these are other people, as long as nobody says otherwise",
 }
 
