@@ -27,8 +27,8 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """Return a uvicorn that logs nothing of its own and finishes what it accepted before it stops."""
+def server(app: FastAPI, settings: Settings, *, before_end: Callable[[], Awaitable[None]]) -> uvicorn.Server:
+    """Return a uvicorn that logs nothing of its own, does ``before_end`` and finishes what it accepted before it stops."""
     return _Server(
         uvicorn.Config(
             app,
@@ -43,7 +43,7 @@ def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             backlog=2048,
             timeout_graceful_shutdown=settings.shutdown_seconds,
         ),
-        app.state.tail.stop,
+        before_end,
     )
 
 
@@ -62,4 +62,4 @@ def api(descriptor: int, supervisor: int | None) -> None:
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=descriptor) as listener:
-        server(app, settings).run(sockets=[listener])
+        server(app, settings, before_end=app.state.tail.stop).run(sockets=[listener])

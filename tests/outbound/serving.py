@@ -61,7 +61,7 @@ async def serve(settings: Settings, engine: AsyncEngine, key: Callable[..., Awai
             listener = open_socket("127.0.0.1", 0)
             different = settings.model_copy(update={"shutdown_seconds": 5, **changes})
             app = create_app(different, engine)
-            running = server(app, different)
+            running = server(app, different, before_end=app.state.tail.stop)
             task = asyncio.create_task(running._serve(sockets=[listener]))
             client = await stack.enter_async_context(
                 httpx.AsyncClient(
