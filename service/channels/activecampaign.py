@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from service.channels.answers import known_as, person_of
-from service.channels.bodies import any_object, content_hash
+from service.channels.bodies import any_object, check_object, content_hash
 from service.channels.contract import (
     Activity,
     ChannelConfig,
@@ -91,7 +91,7 @@ def sample(address: str, _settings: Any) -> str:
 def verify(request: Request, channel: ChannelConfig) -> None:
     """Raise `Refusal` unless the secret is in the address and the body is a form."""
     check_shared_secret(request, channel)
-    any_object(request)
+    check_object(request)
 
 
 def handshake(_request: Request, _channel: ChannelConfig) -> Reply | None:

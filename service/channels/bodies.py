@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from service.channels.contract import Refusal, Request
-from service.channels.forms import MULTIPART, URLENCODED, multipart, urlencoded
+from service.channels.forms import MULTIPART, URLENCODED, is_plain, multipart, urlencoded
 
 
 def json_document(request: Request) -> Any:
@@ -58,6 +58,12 @@ def any_object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refusal("malformed_body", "The body must be a JSON object or a form.")
     return body
+
+
+def check_object(request: Request) -> None:
+    """Refuse a body that is neither a JSON object nor a form, without reading what is plainly a form."""
+    if not is_plain(request.body, request.headers.get("content-type", "")):
+        any_object(request)
 
 
 def content_hash(content: Any) -> str:

@@ -24,6 +24,7 @@ MULTIPART: Final = "multipart/form-data"
 
 _MAX_FIELDS: Final = 2000
 _MAX_NESTING: Final = 8
+_NOT_PLAIN: Final = re.compile(rb"\x00|%(?:00|[89a-fA-F])")
 _BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
 # Names come again with every delivery; longer ones are none that should be remembered.
 _MEMORABLE: Final = 200
@@ -47,6 +48,19 @@ def urlencoded(body: bytes, content_type: str) -> dict[str, Any]:
         return _nested(names, _values([value for _, _, value in pairs], charset))
     except (ValueError, LookupError):
         raise Refusal("malformed_body", "The body is not a valid URL-encoded form.") from None
+
+
+def is_plain(body: bytes, content_type: str) -> bool:
+    """Say, at a glance, that a URL-encoded form can be decoded: it is in ASCII, and so is what its escapes stand for.
+
+    What it means, and whether its names fit together, is for the worker to find out; any other form must be read to be sure.
+    """
+    return (
+        content_type == URLENCODED
+        and body.isascii()
+        and body.count(b"&") < _MAX_FIELDS
+        and _NOT_PLAIN.search(body) is None
+    )
 
 
 def _values(values: list[str], charset: str) -> list[str]:

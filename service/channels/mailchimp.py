@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from service.channels.answers import known_as, person_of
-from service.channels.bodies import any_object, content_hash
+from service.channels.bodies import any_object, check_object, content_hash
 from service.channels.contract import (
     Activity,
     ChannelConfig,
@@ -95,7 +95,7 @@ def sample(address: str, _settings: Any) -> str:
 def verify(request: Request, channel: ChannelConfig) -> None:
     """Raise `Refusal` unless the secret is in the address and the body is a form."""
     check_shared_secret(request, channel)
-    any_object(request)
+    check_object(request)
 
 
 def handshake(request: Request, channel: ChannelConfig) -> Reply | None:

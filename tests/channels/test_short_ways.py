@@ -163,3 +163,13 @@ def test_a_session_is_not_stored_however_it_is_spelled(session: str) -> None:
     kept = stored(one.request, one.channel)
     assert SESSION.encode() not in kept.body
     assert salesforce.translate(kept, one.channel).submissions
+
+
+@often
+@given(st.text(alphabet="ab=&%+0189aFf\x00é", max_size=60))
+def test_a_form_that_is_plain_can_be_decoded(text: str) -> None:
+    body = text.encode()
+    if forms.is_plain(body, forms.URLENCODED):
+        values = forms.urlencoded(body, forms.URLENCODED).values()
+        told = [one for value in values for one in (value if isinstance(value, list) else [value])]
+        assert all(one.isascii() and "\0" not in one for one in told)
