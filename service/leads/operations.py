@@ -64,17 +64,21 @@ def _with_checked(given: dict[str, Any], definitions: Definitions) -> dict[str, 
 
 async def create_lead(unit: Unit, body: LeadCreate, writer: Writer) -> dict[str, Any]:
     """Create or match one lead, and return it with ``matched_by`` and ``conflicts``; raises what speaks against it."""
-    if (connection := await unit.at_once()) is not None:
-        given = body.model_dump(exclude_unset=True)
-        given = _with_checked(given, await known_for(connection, [given.get("attributes")]))
-        book = Book(connection, now=writer.now, actor=writer.actor)
-        if (taken := await at_once.take_in_new(book, submission_of(given))) is not None:
-            return _shown(book, taken)
+    alone = await unit.at_once()
+    given = body.model_dump(exclude_unset=True)
+    definitions = await known_for(alone or await unit.connection(), [given.get("attributes")])
+    cleaned = submission_of(_with_checked(given, definitions))
+    if alone is not None:
+        book = Book(alone, now=writer.now, actor=writer.actor)
+        if (new := await at_once.take_in_new(book, cleaned)) is not None:
+            return _shown(book, new)
         await unit.give_back()
-    outcome = (await create_leads(await unit.connection(), [body], writer))[0]
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+    book = Book(await unit.connection(), now=writer.now, actor=writer.actor)
+    (taken,) = await take_into(book, [cleaned], via="api")
+    if taken.error is not None:
+        raise taken.error
+    await book.flush()
+    return _shown(book, taken)
 
 
 async def create_leads(
@@ -207,16 +211,15 @@ async def _region_for(connection: AsyncConnection, lead_id: UUID, patch: Mapping
 
 async def move_lead(unit: Unit, lead_id: UUID, body: TransitionCreate, writer: Writer) -> dict[str, Any]:
     """Move a lead by one event; returns the ledger's new row with the lead after it."""
-    if (connection := await unit.at_once()) is not None:
-        step = await step_from(connection, body)
-        book = Book(connection, now=writer.now, actor=writer.actor)
+    alone = await unit.at_once()
+    step = await step_from(alone or await unit.connection(), body)
+    if alone is not None:
+        book = Book(alone, now=writer.now, actor=writer.actor)
         moved = _moved(book, await at_once.read_one(book, lead_id), step, body, writer)
         if await at_once.write_unless_changed(book):
             return moved
         await unit.give_back()
-    connection = await unit.connection()
-    step = await step_from(connection, body)
-    book = Book(connection, now=writer.now, actor=writer.actor)
+    book = Book(await unit.connection(), now=writer.now, actor=writer.actor)
     moved = _moved(book, await book.take_one(lead_id), step, body, writer)
     await book.flush()
     return moved
