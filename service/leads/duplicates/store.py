@@ -37,12 +37,6 @@ _KNOWN: Final = text(
     """SELECT id, lead_id, other_id, status, found_by FROM duplicates
     WHERE lead_id = ANY(CAST(:ids AS uuid[])) OR other_id = ANY(CAST(:ids AS uuid[]))"""
 )
-_FORGET: Final = text(
-    """DELETE FROM duplicates WHERE (lead_id, other_id) IN (
-        SELECT lead_id, other_id FROM duplicates
-        WHERE lead_id = ANY(CAST(:ids AS uuid[])) OR other_id = ANY(CAST(:ids AS uuid[]))
-        ORDER BY lead_id, other_id FOR UPDATE)"""
-)
 _ALIVE: Final = """EXISTS (SELECT FROM leads WHERE leads.id = duplicates.lead_id AND merged_into IS NULL AND erased_at IS NULL)
     AND EXISTS (SELECT FROM leads WHERE leads.id = duplicates.other_id AND merged_into IS NULL AND erased_at IS NULL)"""
 _PAGE: Final = f"""SELECT {_COLUMNS} FROM duplicates
@@ -109,12 +103,6 @@ async def drop_similar(connection: AsyncConnection, ids: Collection[UUID], *, ke
     """Delete the open pairs of leads that only a comparison had found, but for the ``kept`` ones."""
     if ids:
         await connection.execute(_DROP, {"ids": list(ids), "kept": list(kept)})
-
-
-async def forget_pairs(connection: AsyncConnection, ids: Collection[UUID]) -> None:
-    """Delete all pairs that leads are in."""
-    if ids:
-        await connection.execute(_FORGET, {"ids": list(ids)})
 
 
 async def read_page(
