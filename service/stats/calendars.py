@@ -91,11 +91,19 @@ def bucket_start(at: datetime, *, interval: Interval, zone: ZoneInfo) -> datetim
 
 
 class Segment(NamedTuple):
-    """A run of rollup buckets: all of one grain whose start lies in ``[low, high)``."""
+    """A run of rollup buckets: all of one grain whose start lies in ``[low, high)``, to be added or (``sign`` -1) taken away again."""
 
     grain: int
     low: datetime
     high: datetime
+    sign: int = 1
+
+
+class Run(NamedTuple):
+    """Buckets of the rollup, and which bucket of a question they count in; None: the one that each of them starts in."""
+
+    segment: Segment
+    bucket: int | None
 
 
 def is_aligned(*bounds: datetime) -> bool:
@@ -121,33 +129,50 @@ def _ceiling(at: datetime, grain: int) -> datetime:
     return floor(start + timedelta(days=(0, 1, 31, 366)[grain]), grain) if grain else start + timedelta(minutes=15)
 
 
-def segments(low: datetime, high: datetime, *, grain: int = YEAR) -> list[Segment]:
-    """Return runs of rollup buckets that cover ``[low, high)`` exactly, in order, each as coarse as can be.
+def _nearest(at: datetime, grain: int) -> datetime:
+    before, after = floor(at, grain), _ceiling(at, grain)
+    return before if at - before < after - at else after
 
-    The bounds must be quarter hours (`is_aligned`).
+
+def segments(low: datetime, high: datetime, *, grain: int = YEAR) -> list[Segment]:
+    """Return runs of rollup buckets whose sum is ``[low, high)`` exactly, in as few buckets as can be.
+
+    Counters can be taken away again: all of August but its first day is a month less a day, and not thirty days. The bounds must be
+    quarter hours (`is_aligned`).
     """
     if low >= high:
         return []
-    inner_low, inner_high = _ceiling(low, grain), floor(high, grain)
     if grain == 0:
         return [Segment(0, low, high)]
-    if inner_low >= inner_high:
+    first, last = _nearest(low, grain), _nearest(high, grain)
+    if first >= last or abs(first - low) + abs(last - high) >= high - low:
         return segments(low, high, grain=grain - 1)
-    return [
-        *segments(low, inner_low, grain=grain - 1),
-        Segment(grain, inner_low, inner_high),
-        *segments(inner_high, high, grain=grain - 1),
-    ]
+    return [*_edge(low, first, grain - 1), Segment(grain, first, last), *_edge(last, high, grain - 1)]
 
 
-def segments_between(bounds: Iterable[datetime]) -> list[Segment]:
-    """Return runs of rollup buckets that cover all buckets between ascending bounds, none of them across a bound."""
-    runs: list[Segment] = []
-    for low, high in pairwise(bounds):
+def _edge(low: datetime, high: datetime, grain: int) -> list[Segment]:
+    """Return what leads from one instant to another: to be added, or if it leads back, to be taken away."""
+    if low <= high:
+        return segments(low, high, grain=grain)
+    return [run._replace(sign=-run.sign) for run in segments(high, low, grain=grain)]
+
+
+def runs_between(bounds: Iterable[datetime], *, first: int = 1) -> list[Run]:
+    """Return the runs of rollup buckets of all the buckets between ascending bounds, which are numbered from ``first``.
+
+    Runs of one grain that meet are one, unless they reach over their bucket's bounds: then the bucket must be told them.
+    """
+    runs: list[Run] = []
+    at: dict[int, int] = {}
+    for number, (low, high) in enumerate(pairwise(bounds), first):
         for run in segments(low, high):
-            last = runs[-1] if runs else None
-            if last and last.grain == run.grain and last.high == run.low:
-                runs[-1] = Segment(run.grain, last.low, run.high)
+            if run.sign < 0 or run.low < low or run.high > high:
+                runs.append(Run(run, number))
+                continue
+            place = at.get(run.grain)
+            if place is not None and (held := runs[place].segment).high == run.low:
+                runs[place] = Run(held._replace(high=run.high), None)
             else:
-                runs.append(run)
+                at[run.grain] = len(runs)
+                runs.append(Run(run, None))
     return runs

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.lifecycle.stages import Stage
 from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
 from service.stats.definitions import BEGINNING, WON
-from service.stats.funnel import CellCount, MoveCount
-from service.stats.kpis import Side, card
+from service.stats.kpis import Decided, Pace, Side, Started, card, paces
 from service.stats.question import Key, Question, definition
 from service.stats.returning import addresses_of
-from service.stats.returns import Spent, WinCount, Yield, add_spending, added, has_costs, in_order
+from service.stats.returns import Spent, WinCount, WinTimes, Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
-from service.stats.store.counts import cohort_counts, move_counts
+from service.stats.store.cards import decided, started
 from service.stats.store.spending import spent_between
-from service.stats.store.wins import win_counts
+from service.stats.store.wins import win_counts, win_times
 from service.stats.wording import kpis_text
+
+
+class _Counts(NamedTuple):
+    """What the counters say: in bucket 1 of the period before, in bucket 2 of the period; wins have one more bucket before these."""
+
+    started: list[Started]
+    decided: list[Decided]
+    wins: list[WinCount]
+    spending: list[Spent]
+
+
+class _Answered(NamedTuple):
+    """The groups of both periods, the earlier one first, and how long their wins took."""
+
+    sides: list[dict[Key, Side]]
+    times: list[WinTimes]
+
 
 _WEEK: Final = 7
 _DAY: Final = timedelta(days=1)
@@ -47,27 +62,39 @@ async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) 
         question, start=_as_long_before(question.start, question.end, zone), end=question.start, open_ended=False
     )
     spans = (earlier, question)
-    sides = await _sides(connection, spans)
-    keys = in_order({key: side.found for held in sides for key, side in held.items()})
-    alone = tuple(map(ungrouped, spans))
-    if not question.group_by:
-        whole = sides
-    elif "tag" in question.group_by or has_costs(question) != has_costs(alone[1]):
-        whole = await _sides(connection, alone)
-    else:
-        whole = [{(): _together(held.values(), asked)} for held, asked in zip(sides, alone, strict=True)]
+    answered = await _answered(connection, spans)
+    whole = await _whole(connection, spans, answered)
     described = definition(question, kpis_text(question))
     described["previous"] = {"from": earlier.start, "to": earlier.end}
+    of_groups, of_all = (_cards(asked, held) for asked, held in ((spans, answered), whole))
+    keys = in_order({key: side.found for held in answered.sides for key, side in held.items()})
+    return {"definition": described, "groups": list(map(of_groups, keys)), "totals": of_all(())}
 
-    def of(held: Sequence[Mapping[Key, Side]], asked: Sequence[Question], key: Key) -> dict[str, Any]:
-        before, now = (found.get(key) or _nothing(one, key) for found, one in zip(held, asked, strict=True))
-        return card(asked[1], key, now, before)
 
-    return {
-        "definition": described,
-        "groups": [of(sides, spans, key) for key in keys],
-        "totals": of(whole, alone, ()),
-    }
+async def _whole(
+    connection: AsyncConnection, spans: Sequence[Question], answered: _Answered
+) -> tuple[Sequence[Question], _Answered]:
+    """Return all groups together: their sum, unless somebody may be in two of them, or only the whole has costs."""
+    alone, question = tuple(map(ungrouped, spans)), spans[1]
+    if not question.group_by:
+        return alone, answered
+    if "tag" in question.group_by or has_costs(question) != has_costs(alone[1]):
+        return alone, await _answered(connection, alone)
+    sides: list[dict[Key, Side]] = [
+        {(): _together(held.values(), asked)} for held, asked in zip(answered.sides, alone, strict=True)
+    ]
+    return alone, _Answered(sides, [held._replace(key=()) for held in answered.times])
+
+
+def _cards(spans: Sequence[Question], answered: _Answered) -> Callable[[Key], dict[str, Any]]:
+    """Return what makes the card of a group."""
+    pace = paces(answered.times)
+
+    def of(key: Key) -> dict[str, Any]:
+        before, now = (found.get(key) or _nothing(one, key) for found, one in zip(answered.sides, spans, strict=True))
+        return card(spans[1], key, now, before, pace.get(key, Pace()))
+
+    return of
 
 
 def _this_week(query: KpisQuery, zone: ZoneInfo, now: datetime) -> KpisQuery:
@@ -85,53 +112,37 @@ def _as_long_before(start: datetime, end: datetime, zone: ZoneInfo) -> datetime:
     return start - (end - start)
 
 
-async def _sides(connection: AsyncConnection, spans: Sequence[Question]) -> list[dict[Key, Side]]:
+async def _answered(connection: AsyncConnection, spans: Sequence[Question]) -> _Answered:
     """Return the sides of both periods, each question of the counters asked once for both."""
     earlier, question = spans
     both = replace(question, start=earlier.start)
     bounds = [both.low, question.low, both.high]
-    cells = await cohort_counts(connection, replace(both, mode="cohort"), bounds)
-    moved = await move_counts(connection, both, bounds, since=bounds[0])
-    wins = await win_counts(connection, both, bounds, axis=WON)
-    ever = await win_counts(connection, replace(both, start=None), [BEGINNING, *bounds], axis=WON, by_days=False)
-    spending = await spent_between(connection, both.low, both.high) if has_costs(question) else []
-    zone = parse_zone(question.tz)
-    return [
-        _side(span, cells, moved, wins, ever, bucket, spending=spending, zone=zone)
-        for bucket, span in enumerate(spans, 1)
-    ]
+    counts = _Counts(
+        await started(connection, replace(both, mode="cohort"), bounds),
+        await decided(connection, both, bounds),
+        await win_counts(connection, replace(both, start=None), [BEGINNING, *bounds], axis=WON),
+        await spent_between(connection, both.low, both.high) if has_costs(question) else [],
+    )
+    times = await win_times(connection, both, bounds, axis=WON)
+    return _Answered([_side(span, counts, bucket) for bucket, span in enumerate(spans, 1)], times)
 
 
-def _side(
-    span: Question,
-    cells: Iterable[CellCount],
-    moved: Iterable[MoveCount],
-    wins: Iterable[WinCount],
-    ever: Iterable[WinCount],
-    bucket: int,
-    *,
-    spending: Iterable[Spent],
-    zone: ZoneInfo,
-) -> dict[Key, Side]:
+def _side(span: Question, counts: _Counts, bucket: int) -> dict[Key, Side]:
     found: defaultdict[Key, Yield] = defaultdict(Yield)
     so_far: defaultdict[Key, Yield] = defaultdict(Yield)
     won, lost = Counter[Key](), Counter[Key]()
-    for cell in cells:
-        if cell.bucket == bucket:
-            found[cell.key].leads += cell.journeys
-    for move in moved:
-        if move.bucket == bucket and move.to_stage == Stage.WON:
-            won[move.key] += move.moved_in
-        elif move.bucket == bucket and move.to_stage == Stage.CHURNED and move.from_stage != Stage.WON:
-            lost[move.key] += move.moved_in
-    for win in wins:
-        if win.bucket == bucket:
-            found[win.key].add_win(win)
-    # The first bucket is all that was before both periods.
-    for win in ever:
+    for _, key, journeys in (one for one in counts.started if one.bucket == bucket):
+        found[key].leads += journeys
+    for _, key, wins, losses in (one for one in counts.decided if one.bucket == bucket):
+        won[key] += wins
+        lost[key] += losses
+    # The first bucket of the wins is all that was before both periods.
+    for win in counts.wins:
         if win.bucket <= bucket + 1:
             so_far[win.key].add_win(win)
-    add_spending(found, span, spending, zone)
+        if win.bucket == bucket + 1:
+            found[win.key].add_win(win)
+    add_spending(found, span, counts.spending, parse_zone(span.tz))
     return {
         key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield(), addresses_of(span, key))
         for key in {*found, *won, *lost, *so_far}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+
+from service.stats.estimators.histograms import Pairs
 from service.stats.estimators.judging import (
     counts_differ,
     means_differ,
-    ranks_differ,
     rate_ratio,
     share_difference,
     sums_differ,
@@ -18,10 +20,37 @@ from service.stats.estimators.judging import (
 )
 from service.stats.funnel import rate
 from service.stats.question import Addresses, Key, Question
-from service.stats.returns import Money, Yield, amount_out
+from service.stats.returns import Money, WinTimes, Yield, amount_out
 
 NOISE: Final = 0.05
 """A difference with a p-value below this is called more than noise."""
+
+_NOW: Final = 2
+
+
+class Started(NamedTuple):
+    """So many journeys started: in a bucket (1: the period before, 2: the period) and a group."""
+
+    bucket: int
+    key: Key
+    journeys: int
+
+
+class Decided(NamedTuple):
+    """So many moves into won, and so many into churned of who was not a customer, in a bucket and a group."""
+
+    bucket: int
+    key: Key
+    won: int
+    lost: int
+
+
+class Pace(NamedTuple):
+    """How long a group's wins took: the medians of the period and of the one before, in whole days, and whether they differ."""
+
+    median: int | None = None
+    previous: int | None = None
+    p_value: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +64,29 @@ class Side:
     addresses: Mapping[str, Addresses]
 
 
-def card(question: Question, key: Key, now: Side, before: Side) -> dict[str, Any]:
+def paces(times: Sequence[WinTimes]) -> dict[Key, Pace]:
+    """Return how long the wins of each group took, from the histograms of both periods."""
+    if not times:
+        return {}
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(held.key for held in times))}
+    sizes = [len(held.days) for held in times]
+    group, bucket = (
+        np.repeat(np.array(told, dtype=np.int64), sizes)
+        for told in ([numbers[held.key] for held in times], [held.bucket for held in times])
+    )
+    days, wins = np.concatenate([held.days for held in times]), np.concatenate([held.wins for held in times])
+    pairs = Pairs(len(numbers), group, days, wins * (bucket == _NOW), wins * (bucket != _NOW))
+    return dict(zip(numbers, map(Pace, *pairs.medians(), pairs.p_values()), strict=True))
+
+
+def card(question: Question, key: Key, now: Side, before: Side, pace: Pace) -> dict[str, Any]:
     """Return the figures of one group, in the form of `KpiGroupOut`."""
     currencies = sorted({*now.found.money, *before.found.money, *now.so_far.money})
     return {
         "key": question.key_of(key),
         "new_leads": _new_leads(now, before),
         "conversion": _conversion(now, before),
-        "time_to_win": _time_to_win(now, before),
+        "time_to_win": _time_to_win(now, before, pace),
         "money": [{"currency": currency, **_money(currency, now, before)} for currency in currencies],
     }
 
@@ -81,16 +125,16 @@ def _conversion(now: Side, before: Side) -> dict[str, Any]:
     }
 
 
-def _time_to_win(now: Side, before: Side) -> dict[str, Any]:
+def _time_to_win(now: Side, before: Side, pace: Pace) -> dict[str, Any]:
     one, other = now.found, before.found
     return {
-        "median_days": one.median_days,
+        "median_days": pace.median,
         "mean_days": one.mean_days,
-        "previous_median_days": other.median_days,
+        "previous_median_days": pace.previous,
         "previous_mean_days": other.mean_days,
         "wins": one.wins,
         "previous_wins": other.wins,
-        **_judged(ranks_differ(one.days, other.days) if one.wins and other.wins else None),
+        **_judged(pace.p_value if one.wins and other.wins else None),
         "leads": now.addresses["period"].at("won", "in"),
         "previous_leads": before.addresses["period"].at("won", "in"),
     }

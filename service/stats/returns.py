@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from service.lifecycle.stages import Stage
 from service.stats.calendars import day_start
+from service.stats.estimators.histograms import Ints
 from service.stats.funnel import rate
 from service.stats.question import Addresses, Key, Question
 
@@ -25,19 +26,25 @@ _DAY: Final = timedelta(days=1)
 
 
 class WinCount(NamedTuple):
-    """So many wins alike: in a bucket and a group, by entry stage, currency and whole days they took; with sums of amounts, of
-    their squares, and of seconds.
-    """
+    """So many wins alike: in a bucket and a group, by entry stage and currency; with sums of amounts, of their squares, and of seconds."""
 
     bucket: int
     key: Key
     entry_stage: str
     currency: str | None
-    days: int
     wins: int
     amount: Decimal
     squares: Decimal
     seconds: int
+
+
+class WinTimes(NamedTuple):
+    """The histogram of a bucket and a group: how many wins took how many whole days; a number of days may occur more than once."""
+
+    bucket: int
+    key: Key
+    days: Ints
+    wins: Ints
 
 
 class Spent(NamedTuple):
@@ -74,7 +81,6 @@ class Yield:
     customers: int = 0
     without_amount: int = 0
     seconds: int = 0
-    days: dict[int, int] = field(default_factory=dict)
     money: defaultdict[str, Money] = field(default_factory=lambda: defaultdict(Money))
 
     def add_win(self, count: WinCount) -> None:
@@ -82,7 +88,6 @@ class Yield:
         self.wins += count.wins
         self.customers += 0 if count.entry_stage == REPURCHASED else count.wins
         self.seconds += count.seconds
-        self.days[count.days] = self.days.get(count.days, 0) + count.wins
         if count.currency is None:
             self.without_amount += count.wins
         else:
@@ -94,8 +99,6 @@ class Yield:
         """Add what another group brought."""
         for name in ("leads", "opportunities", "wins", "customers", "without_amount", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for days, wins in other.days.items():
-            self.days[days] = self.days.get(days, 0) + wins
         for currency, money in other.money.items():
             mine = self.money[currency]
             for name in ("revenue", "squares", "spend", "budget", "paid_wins"):
@@ -106,16 +109,6 @@ class Yield:
     def mean_days(self) -> float | None:
         """Return the mean time from start to win, in days."""
         return self.seconds / self.wins / 86_400 if self.wins else None
-
-    @property
-    def median_days(self) -> int | None:
-        """Return the median time from start to win in whole days, rounded down: that of the lower one of the two in the middle."""
-        middle, so_far = (self.wins + 1) // 2, 0
-        for days in sorted(self.days):
-            so_far += self.days[days]
-            if so_far >= middle:
-                return days
-        return None
 
 
 def added(yields: Iterable[Yield]) -> Yield:

@@ -108,6 +108,7 @@ win_rollup = Table(
     "win_rollup",
     metadata,
     Column("axis", SmallInteger, nullable=False),
+    # As the others; from 21 on the same once more with all days in one, which are 0. See definitions.WIN_GRAINS
     Column("grain", SmallInteger, nullable=False),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),

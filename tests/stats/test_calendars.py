@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from service.stats.calendars import (
     Interval,
+    Segment,
     boundaries,
     bucket_start,
     day_start,
     floor,
     is_aligned,
+    runs_between,
     segments,
-    segments_between,
 )
 from service.stats.definitions import BEGINNING, END
 
@@ -137,46 +139,61 @@ def test_an_instant_lies_in_the_bucket_it_is_said_to_lie_in(at: datetime, zone: 
     assert at < following
 
 
+BUCKET = (timedelta(minutes=15), timedelta(days=1), timedelta(days=28), timedelta(days=365))
+HALF = (timedelta(hours=12), timedelta(days=17), timedelta(days=200))
+
+
 @given(quarters, quarters)
-def test_segments_cover_an_interval_exactly_and_coarsely(one: datetime, other: datetime) -> None:
+def test_segments_add_up_to_an_interval_in_few_buckets(one: datetime, other: datetime) -> None:
     low, high = min(one, other), max(one, other)
     runs = segments(low, high)
     assert_cover(runs, low, high)
     assert len(runs) <= 7
     for run in runs:
-        # What a coarser bucket would hold, a finer run must not.
-        if run.grain < 3:
-            first = run.low if floor(run.low, run.grain + 1) == run.low else _following(run.low, run.grain + 1)
-            assert _following(first, run.grain + 1) > run.high
+        # Beyond half a coarser bucket it is shorter to take away; in between only what no coarser bucket would shorten.
+        assert run.grain == 3 or run.high - run.low <= HALF[run.grain] or high - low < 2 * BUCKET[run.grain + 1]
 
 
-def _following(at: datetime, grain: int) -> datetime:
-    return floor(floor(at, grain) + timedelta(days=(0, 1, 31, 366)[grain]), grain)
+def test_what_is_nearly_a_month_is_a_month_less_a_day() -> None:
+    at = [datetime(2026, *day, tzinfo=UTC) for day in ((8, 1), (8, 2), (9, 1))]
+    assert segments(at[1], at[2]) == [(1, at[0], at[1], -1), (2, at[0], at[2], 1)]
+    assert segments(at[0], at[1]) == [(1, at[0], at[1], 1)]
+    middle = [datetime(2026, 8, day, tzinfo=UTC) for day in (15, 18)]
+    assert segments(*middle) == [(1, *middle, 1)]
 
 
-def assert_cover(runs: list, low: datetime, high: datetime) -> None:
-    edges = [low, *(run.high for run in runs)]
-    assert [run.low for run in runs] == edges[:-1]
-    assert edges[-1] == high
+def assert_cover(runs: list[Segment], low: datetime, high: datetime) -> None:
+    """Assert that whole buckets, some of them taken away, are an interval: each instant of it once, and no other."""
+    changes: Counter[datetime] = Counter()
     for run in runs:
         assert run.low < run.high
         assert floor(run.low, run.grain) == run.low
         assert floor(run.high, run.grain) == run.high
+        changes[run.low] += run.sign
+        changes[run.high] -= run.sign
+    assert {at: change for at, change in changes.items() if change} == ({low: 1, high: -1} if low < high else {})
 
 
 @given(quarters, st.sampled_from(ZONES), st.sampled_from(["day", "week", "month"]))
-def test_segments_between_calendar_buckets_cross_no_bound(start: datetime, zone: str, interval: Interval) -> None:
+def test_each_calendar_bucket_has_its_runs(start: datetime, zone: str, interval: Interval) -> None:
     bounds = list(boundaries(start, start + timedelta(days=70), interval=interval, zone=ZoneInfo(zone)))
     assert is_aligned(*bounds)
-    runs = segments_between(bounds)
-    assert_cover(runs, bounds[0], bounds[-1])
-    for run in runs:
-        for bound in bounds:
-            assert floor(bound, run.grain) == bound or not run.low < bound < run.high
+    held: dict[int, list[Segment]] = {number: [] for number in range(len(bounds) - 1)}
+    for run, bucket in runs_between(bounds, first=0):
+        if bucket is not None:
+            held[bucket].append(run)
+            continue
+        # What is told no bucket counts in the one it starts in, rollup bucket by rollup bucket.
+        assert run.sign == 1
+        for number, (low, high) in enumerate(pairwise(bounds)):
+            if (inside := run._replace(low=max(low, run.low), high=min(high, run.high))) and inside.low < inside.high:
+                held[number].append(inside)
+    for number, (low, high) in enumerate(pairwise(bounds)):
+        assert_cover(held[number], low, high)
 
 
 def test_no_bounds_at_all_is_one_run_of_years() -> None:
-    assert [(run.grain, run.low, run.high) for run in segments(BEGINNING, END)] == [(3, BEGINNING, END)]
+    assert segments(BEGINNING, END) == [(3, BEGINNING, END, 1)]
     assert segments(END, BEGINNING) == []
 
 

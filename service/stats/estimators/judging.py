@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import erfc, exp, log, sqrt
 
@@ -194,25 +194,6 @@ def means_differ(one: tuple[int, float, float], other: tuple[int, float, float])
         return 1.0
     variance = _variance(count, total, squares) / count + _variance(others, their_total, their_squares) / others
     return _two_sided((total / count - their_total / others) / sqrt(variance)) if variance > 0 else 1.0
-
-
-def ranks_differ(one: Mapping[int, int], other: Mapping[int, int]) -> float:
-    """Return the p-value of a difference in location between two histograms (value: count), two-sided; 1 where either is empty.
-
-    Mann and Whitney (1947), normal approximation corrected for ties.
-    """
-    count, others = sum(one.values()), sum(other.values())
-    if not count or not others:
-        return 1.0
-    whole, rank_sum, below, ties = count + others, 0.0, 0, 0.0
-    for value in sorted({*one, *other}):
-        alike = one.get(value, 0) + other.get(value, 0)
-        rank_sum += one.get(value, 0) * (below + (alike + 1) / 2)
-        below += alike
-        ties += alike**3 - alike
-    expected = count * (whole + 1) / 2
-    variance = count * others / 12 * ((whole + 1) - ties / (whole * (whole - 1)))
-    return _two_sided((rank_sum - expected) / sqrt(variance)) if variance > 0 else 1.0
 
 
 def _variance(count: int, total: float, squares: float) -> float:

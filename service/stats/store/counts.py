@@ -20,6 +20,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -29,7 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.tables import Instant
-from service.stats.calendars import segments_between
+from service.stats.calendars import runs_between
 from service.stats.definitions import grain_to_read
 from service.stats.funnel import CellCount, MoveCount
 from service.stats.question import Question
@@ -45,7 +46,7 @@ _ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
 async def cohort_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> list[CellCount]:
     """Return how many of the journeys that started between ascending bounds are in each bucket, group and cell, in one statement."""
     counted = question.is_rolled_up(*bounds)
-    statement = (_cohort_rolled if counted else _cohort_rows)(Shape.of(question), bucketed=len(bounds) > 2)
+    statement = cells_counted(Shape.of(question), rolled=counted, bucketed=len(bounds) > 2)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted)
     width = len(question.group_by)
     read = read_counters if counted else read_rows
@@ -62,8 +63,10 @@ async def move_counts(
     """
     edges = [since, *bounds] if since < bounds[0] else list(bounds)
     counted = question.is_rolled_up(*edges)
-    statement = (_flow_rolled if counted else _flow_rows)(Shape.of(question), bucketed=len(edges) > 2)
-    given = sources.parameters(question) | intervals(question, edges, rolled=counted) | {"bounds": list(bounds)}
+    statement = moves_counted(Shape.of(question), rolled=counted, bucketed=len(edges) > 2)
+    given = sources.parameters(question) | intervals(
+        question, edges, rolled=counted, first=1 + len(bounds) - len(edges)
+    )
     width = len(question.group_by)
     read = read_counters if counted else read_rows
     rows = (await read(connection, statement, given)).all()
@@ -85,16 +88,21 @@ async def first_bucket(connection: AsyncConnection, question: Question) -> datet
     return (await connection.execute(select(func.least(folded, unfolded)))).scalar_one_or_none()
 
 
-def intervals(question: Question, bounds: Sequence[datetime], *, rolled: bool) -> dict[str, Any]:
-    """Return the parameters that say which buckets are meant, those of the rollup among them if it answers."""
-    given: dict[str, Any] = {"low": bounds[0], "high": bounds[-1], "bounds": list(bounds)}
+def intervals(
+    question: Question, bounds: Sequence[datetime], *, rolled: bool, first: int = 1, by_days: bool = True
+) -> dict[str, Any]:
+    """Return the parameters that say which buckets are meant, numbered from ``first``; those of the rollup among them if it answers."""
+    numbered = list(bounds[1 - first :])
+    given: dict[str, Any] = {"low": bounds[0], "high": bounds[-1], "bounds": numbered}
     if rolled:
-        runs = segments_between(bounds)
         by_campaign = "campaign" in question.dimensions
+        runs = runs_between(bounds, first=first)
         given |= {
-            "grains": [grain_to_read(run.grain, by_campaign=by_campaign) for run in runs],
-            "lows": [run.low for run in runs],
-            "highs": [run.high for run in runs],
+            "grains": [grain_to_read(run.grain, by_campaign=by_campaign, by_days=by_days) for run, _ in runs],
+            "lows": [run.low for run, _ in runs],
+            "highs": [run.high for run, _ in runs],
+            "signs": [run.sign for run, _ in runs],
+            "numbers": [number for _, number in runs],
         }
     return given
 
@@ -105,32 +113,65 @@ def bucket_of(at: ColumnElement[Any], *, bucketed: bool) -> ColumnElement[int]:
     return number.label("bucket")
 
 
+def counted_bucket(rows: FromClause, *, bucketed: bool) -> ColumnElement[int]:
+    """Return the number of the bucket that rows of a rollup and its deltas (`rolled`) count in."""
+    if not bucketed:
+        return _ONLY.label("bucket")
+    starts = func.width_bucket(rows.c.bucket, bindparam("bounds", type_=ARRAY(Instant)))
+    return func.coalesce(rows.c.number, starts).label("bucket")
+
+
 def _total(counted: ColumnElement[int]) -> ColumnElement[int]:
     return cast(func.sum(counted), BigInteger)
 
 
-def rolled(rollup: Table, deltas: Table, names: Sequence[str]) -> FromClause:
-    """Return the rollup's rows in the given segments, and beside them the deltas that are not folded yet."""
+def rolled(rollup: Table, deltas: Table, names: Sequence[str], sums: Sequence[str]) -> FromClause:
+    """Return the rollup's rows in the given runs, and beside them the deltas that are not folded yet.
+
+    ``sums`` are negative in runs that are taken away; ``number`` is the bucket that a run counts in, if not the one that it starts in.
+    """
     run = (
         func.unnest(
             bindparam("grains", type_=ARRAY(SmallInteger)),
             bindparam("lows", type_=ARRAY(Instant)),
             bindparam("highs", type_=ARRAY(Instant)),
+            bindparam("signs", type_=ARRAY(SmallInteger)),
+            bindparam("numbers", type_=ARRAY(Integer)),
         )
-        .table_valued(column("grain", SmallInteger), column("low", Instant), column("high", Instant), name="run")
+        .table_valued(
+            column("grain", SmallInteger),
+            column("low", Instant),
+            column("high", Instant),
+            column("sign", SmallInteger),
+            column("number", Integer),
+            name="run",
+        )
         .render_derived()
     )
     inside = and_(rollup.c.grain == run.c.grain, rollup.c.bucket >= run.c.low, rollup.c.bucket < run.c.high)
-    folded = select(*(rollup.c[name] for name in names)).select_from(run.join(rollup, inside))
-    unfolded = select(*(deltas.c[name] for name in names)).where(sources.in_bounds(deltas.c.bucket))
+    signed = [(rollup.c[name] * run.c.sign).label(name) for name in sums]
+    folded = select(run.c.number, *(rollup.c[name] for name in names), *signed).select_from(run.join(rollup, inside))
+    unfolded = select(literal(None, Integer).label("number"), *(deltas.c[name] for name in (*names, *sums))).where(
+        sources.in_bounds(deltas.c.bucket)
+    )
     return union_all(folded, unfolded).subquery("rolled")
+
+
+def cells_counted(shape: Shape, *, rolled: bool, bucketed: bool) -> Select[Any]:
+    """Return the statement that counts journeys by bucket, group and cell, in this order of columns."""
+    return (_cohort_rolled if rolled else _cohort_rows)(shape, bucketed=bucketed)
+
+
+def moves_counted(shape: Shape, *, rolled: bool, bucketed: bool) -> Select[Any]:
+    """Return the statement that counts moves by bucket, group and the two stages: what came in and what went out."""
+    return (_flow_rolled if rolled else _flow_rows)(shape, bucketed=bucketed)
 
 
 @lru_cache(maxsize=512)
 def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
-    rows = rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell", "count"))
+    rows = rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell"), ("count",))
     dimensions = Dimensions(shape, rows)
-    bucket = bucket_of(rows.c.bucket, bucketed=bucketed)
+    bucket = counted_bucket(rows, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.cell]
     total = _total(rows.c["count"])
     return (
@@ -157,10 +198,10 @@ def _cohort_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
 
 @lru_cache(maxsize=512)
 def _flow_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
-    names = ("bucket", "channel", "campaign", "from_stage", "to_stage", "moved_in", "moved_out")
-    rows = rolled(flow_rollup, flow_deltas, names)
+    names = ("bucket", "channel", "campaign", "from_stage", "to_stage")
+    rows = rolled(flow_rollup, flow_deltas, names, ("moved_in", "moved_out"))
     dimensions = Dimensions(shape, rows)
-    bucket = bucket_of(rows.c.bucket, bucketed=bucketed)
+    bucket = counted_bucket(rows, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.from_stage, rows.c.to_stage]
     moved_in, moved_out = _total(rows.c.moved_in), _total(rows.c.moved_out)
     return (

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
-from service.stats.definitions import KEPT_GRAINS
+from service.stats.definitions import KEPT_GRAINS, WIN_GRAINS
 
 # Any number that nobody else takes a lock of.
 _LOCK: Final = 0x1EAD5_F01D
@@ -19,6 +19,10 @@ _WAIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(:lock)")
 
 _KEPT: Final = ", ".join(f"({grain}, {f'{unit!r}' if unit else 'NULL'}, {whole})" for grain, unit, whole in KEPT_GRAINS)
 _GRAINS: Final = f"(VALUES {_KEPT}) AS grains (grain, unit, whole)"
+_KEPT_WINS: Final = ", ".join(
+    f"({grain}, {f'{unit!r}' if unit else 'NULL'}, {whole}, {pooled})" for grain, unit, whole, pooled in WIN_GRAINS
+)
+_GRAINS_OF_WINS: Final = f"(VALUES {_KEPT_WINS}) AS grains (grain, unit, whole, pooled)"
 _CAMPAIGN: Final = "CASE WHEN whole THEN NULL ELSE campaign END"
 _BUCKET: Final = "CASE grain WHEN 0 THEN bucket ELSE date_trunc(unit, bucket, 'UTC') END"
 
@@ -67,8 +71,9 @@ _FOLD_WINS: Final = text(
         RETURNING axis, bucket, channel, campaign, entry_stage, currency, days, count, amount, squares, seconds
     ), added AS (
         INSERT INTO win_rollup AS held (axis, grain, bucket, channel, campaign, entry_stage, currency, days, count, amount, squares, seconds)
-        SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, days, sum(count), sum(amount), sum(squares), sum(seconds)
-        FROM taken CROSS JOIN {_GRAINS}
+        SELECT axis, grain, {_BUCKET}, channel, {_CAMPAIGN}, entry_stage, currency, CASE WHEN pooled THEN 0 ELSE days END,
+            sum(count), sum(amount), sum(squares), sum(seconds)
+        FROM taken CROSS JOIN {_GRAINS_OF_WINS}
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(count) <> 0 OR sum(amount) <> 0 OR sum(squares) <> 0 OR sum(seconds) <> 0
         ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
         ON CONFLICT (axis, grain, bucket, channel, campaign, entry_stage, currency, days)
@@ -88,10 +93,9 @@ _DROP_FLOWS: Final = text("DELETE FROM flow_rollup WHERE ctid = ANY (CAST(:place
 
 _QUARTER: Final = "date_bin('15 minutes', {at}, TIMESTAMPTZ '2000-01-01 00:00:00+00')"
 
-# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months.
-_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12}
-
-_LEVELS: Final = {0: "counted", **{grain: f"level_{grain}" for grain, _, _ in KEPT_GRAINS if grain}}
+# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months; all days
+# that wins took likewise, beginning with a day's wins.
+_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12, 21: 1, 22: 21, 23: 22, 32: 22, 33: 32}
 
 
 def _rebuild(kind: str, keys: tuple[str, ...], sums: tuple[str, ...], counted: str) -> TextClause:
@@ -100,19 +104,19 @@ def _rebuild(kind: str, keys: tuple[str, ...], sums: tuple[str, ...], counted: s
     Each grain is added up from the next finer one: most of the work is done once. The counts of what was deleted are asked for so that the
     deleting is done before the inserting: a row may come back under its old key.
     """
+    grains = WIN_GRAINS if "days" in keys else [(*kept, False) for kept in KEPT_GRAINS]
+    names = {grain: f"level_{grain}" if grain else "counted" for grain, *_ in grains}
     levels = []
-    for grain, unit, whole in KEPT_GRAINS[1:]:
-        bucket = f"date_trunc('{unit}', bucket, 'UTC') AS bucket"
-        named = [
-            "NULL::text AS campaign" if whole and key == "campaign" else bucket if key == "bucket" else key
-            for key in keys
-        ]
+    for grain, unit, whole, pooled in grains[1:]:
+        given = {"bucket": f"date_trunc('{unit}', bucket, 'UTC') AS bucket"}
+        given |= {"campaign": "NULL::text AS campaign"} if whole else {}
+        given |= {"days": "0 AS days"} if pooled else {}
         added = ", ".join(f"sum({name}) AS {name}" for name in sums)
         by = ", ".join(str(number) for number in range(1, len(keys) + 1))
-        added_up = f"SELECT {', '.join(named)}, {added} FROM {_LEVELS[_FINER[grain]]} GROUP BY {by}"  # noqa: S608  constants
-        levels.append(f"{_LEVELS[grain]} AS ({added_up})")
+        placed = ", ".join(given.get(key, key) for key in keys)
+        levels.append(f"{names[grain]} AS (SELECT {placed}, {added} FROM {names[_FINER[grain]]} GROUP BY {by})")  # noqa: S608  constants
     columns = ", ".join((*keys, *sums))
-    every = " UNION ALL ".join(f"SELECT {grain} AS grain, {columns} FROM {name}" for grain, name in _LEVELS.items())  # noqa: S608  constants
+    every = " UNION ALL ".join(f"SELECT {grain} AS grain, {columns} FROM {name}" for grain, name in names.items())  # noqa: S608  constants
     return text(
         f"""
         WITH folded AS (DELETE FROM {kind}_deltas RETURNING 1), emptied AS (DELETE FROM {kind}_rollup RETURNING 1),

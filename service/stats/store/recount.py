@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Values,
     and_,
     case,
     cast,
@@ -34,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.definitions import KEPT_GRAINS, STARTED, WON
+from service.stats.definitions import KEPT_GRAINS, STARTED, WIN_GRAINS, WON
 from service.stats.store import sources
 from service.stats.store.ledger import journeys, leads
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup, win_deltas, win_rollup
@@ -46,9 +47,15 @@ _JOURNEY: Final = ("entry_stage", "channel", "campaign", "started_at", "cell")
 _COHORT: Final = ("channel", "campaign", "entry_stage", "cell")
 _FLOW: Final = ("channel", "campaign", "from_stage", "to_stage")
 
-_grains = values(column("grain", SmallInteger), column("unit", Text), column("whole", Boolean), name="grains").data(
-    list(KEPT_GRAINS)
+_grains = values(
+    column("grain", SmallInteger),
+    column("unit", Text),
+    column("whole", Boolean),
+    column("pooled", Boolean),
+    name="grains",
 )
+_kept = _grains.data([(*kept, False) for kept in KEPT_GRAINS])
+_kept_of_wins = _grains.data(list(WIN_GRAINS))
 
 
 async def wrong_journeys(connection: AsyncConnection) -> list[dict[str, Any]]:
@@ -150,7 +157,10 @@ async def wrong_wins(connection: AsyncConnection) -> list[dict[str, Any]]:
         return union_all(*told).subquery()
 
     names = ("axis", *named, "what")
-    return await _rows(connection, _differences(counted, recounted, (win_rollup, win_deltas), names, exact=Numeric))
+    return await _rows(
+        connection,
+        _differences(counted, recounted, (win_rollup, win_deltas), names, exact=Numeric, grains=_kept_of_wins),
+    )
 
 
 async def wrong_standings(connection: AsyncConnection) -> list[dict[str, Any]]:
@@ -197,23 +207,29 @@ def _differences(
     kept: tuple[Table, Table],
     names: Sequence[str],
     exact: type[BigInteger | Numeric[Any]] = BigInteger,
+    grains: Values = _kept,
 ) -> Select[Any]:
     """Return where the recount differs from rollup and deltas together, at any grain; ``counted`` gives each of them its column ``n``."""
     expected, rollup, deltas = counted(recounted), *map(counted, kept)
 
     def at_all_grains(rows: FromClause) -> list[ColumnElement[Any]]:
         named = {name: rows.c[name] for name in names}
-        named["campaign"] = case((_grains.c.whole, None), else_=rows.c.campaign).label("campaign")
-        return [_grains.c.grain, _coarse(rows.c.bucket), *named.values()]
+        named["campaign"] = case((grains.c.whole, None), else_=rows.c.campaign).label("campaign")
+        if "days" in named:
+            named["days"] = case((grains.c.pooled, 0), else_=rows.c.days).label("days")
+        coarse = case(
+            (grains.c.unit.is_(None), rows.c.bucket), else_=func.date_trunc(grains.c.unit, rows.c.bucket, "UTC")
+        )
+        return [grains.c.grain, coarse.label("bucket"), *named.values()]
 
     wanted = select(*at_all_grains(expected), expected.c.n.label("expected"), _none("found", exact)).select_from(
-        expected.join(_grains, literal(True))
+        expected.join(grains, literal(True))
     )
     folded = select(
         rollup.c.grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected", exact), rollup.c.n
     )
     unfolded = select(*at_all_grains(deltas), _none("expected", exact), deltas.c.n).select_from(
-        deltas.join(_grains, literal(True))
+        deltas.join(grains, literal(True))
     )
     both = union_all(wanted, folded, unfolded).subquery("both")
     keys = [both.c.grain, both.c.bucket, *(both.c[name] for name in names)]
@@ -227,10 +243,6 @@ def _quarter(at: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.date_bin(
         literal_column("INTERVAL '15 minutes'"), at, literal_column("TIMESTAMPTZ '2000-01-01 00:00:00+00'")
     ).label("bucket")
-
-
-def _coarse(bucket: ColumnElement[Any]) -> ColumnElement[Any]:
-    return case((_grains.c.grain == 0, bucket), else_=func.date_trunc(_grains.c.unit, bucket, "UTC")).label("bucket")
 
 
 def _none(name: str, exact: type[BigInteger | Numeric[Any]] = BigInteger) -> ColumnElement[Any]:
