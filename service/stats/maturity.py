@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from service.stats.estimators.survival import Floats, aalen_johansen
+from service.stats.estimators.survival import Floats, coming
 from service.stats.question import duration
-from service.stats.velocity import THERE, Durations
+from service.stats.side_by_side import side_by_side
+from service.stats.velocity import THERE, Found
 from service.stats.wilson import ENOUGH
 
 RIPE: Final = 0.8
@@ -20,32 +22,34 @@ _MOST: Final = 0.9
 _DAY: Final = timedelta(days=1)
 
 
-def maturity_of(spans: Mapping[str, Durations], ages: Floats, horizon: timedelta) -> dict[str, dict[str, Any]]:
+def maturity_of(spans: Mapping[str, Found], ages: Floats, horizon: timedelta) -> dict[str, dict[str, Any]]:
     """Return for each stage the rate a cohort has by the horizon with its open journeys followed up, and how mature it is.
 
     ``ages`` are the ages of all its journeys, in days. The rate is Aalen and Johansen's cumulative incidence at the horizon. Mature
     enough is a journey that is older than the time by which nine tenths of those have come that are seen to come.
     """
-    found = {}
-    for stage, of_stage in spans.items():
-        curve = aalen_johansen(of_stage.days, of_stage.causes, THERE)
-        rate, low, high = curve.at(horizon / _DAY)
-        ripe = curve.reaches(_MOST * float(curve.values[-1])) if curve.times.size and curve.values[-1] > 0 else None
-        share = float(np.mean(ages >= ripe)) if ripe is not None and ages.size else None
-        adjusted = {
+    told = side_by_side([partial(_of_stage, find, ages, horizon) for find in spans.values()])
+    return dict(zip(spans, told, strict=True))
+
+
+def _of_stage(find: Found, ages: Floats, horizon: timedelta) -> dict[str, Any]:
+    spans = find()
+    curve = coming(spans, THERE)
+    rate, low, high = curve.at(horizon / _DAY)
+    ripe = curve.reaches(_MOST * float(curve.values[-1])) if curve.times.size and curve.values[-1] > 0 else None
+    share = float(np.mean(ages >= ripe)) if ripe is not None and ages.size else None
+    return {
+        "adjusted": {
             "horizon": duration(horizon),
             "rate": rate if ages.size else None,
             "low": _or_none(low) if ages.size else None,
             "high": _or_none(high) if ages.size else None,
-            "insufficient_data": of_stage.count(THERE) < ENOUGH,
-        }
-        found[stage] = {
-            "adjusted": adjusted,
-            "maturity": share,
-            "mature_after_days": ripe,
-            "immature": None if share is None else share < RIPE,
-        }
-    return found
+            "insufficient_data": spans.count(THERE) < ENOUGH,
+        },
+        "maturity": share,
+        "mature_after_days": ripe,
+        "immature": None if share is None else share < RIPE,
+    }
 
 
 def _or_none(value: float) -> float | None:

@@ -6,17 +6,18 @@ cumulative incidence, never one minus a survival curve that takes the churned fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.stats.estimators.survival import CENSORED, Curve, Floats, aalen_johansen, kaplan_meier
-from service.stats.funnel import RUNGS, STAGES, rate
+from service.stats.estimators.survival import CENSORED, Curve, Spans, coming, staying
+from service.stats.funnel import LAST, RUNGS, STAGES, rate
 from service.stats.question import Addresses, Key, Question
 from service.stats.returns import amount_out
+from service.stats.side_by_side import side_by_side
 from service.stats.wilson import ENOUGH
 
 OPEN: Final = CENSORED
@@ -28,18 +29,8 @@ _QUANTILES: Final = (("p25", 0.25), ("p50", 0.5), ("p75", 0.75), ("p90", 0.9))
 _POINTS: Final = 200
 
 
-class Durations(NamedTuple):
-    """Spans in days, and how each ended."""
-
-    days: Floats
-    causes: NDArray[np.int64]
-
-    def count(self, cause: int) -> int:
-        """Return how many ended so."""
-        return int(np.count_nonzero(self.causes == cause))
-
-
-NONE: Final = Durations(np.empty(0), np.empty(0, dtype=np.int64))
+Found = Callable[[], Spans]
+"""Finds spans. To sort a million of them takes a while, so that is done beside other work."""
 
 
 class Pipeline(NamedTuple):
@@ -53,37 +44,37 @@ class Pipeline(NamedTuple):
     days: Decimal | None
 
 
-def time_to(spans: Durations, addresses: Addresses, stage: str, *, curve: bool) -> dict[str, Any]:
+def time_to(spans: Spans, addresses: Addresses, stage: str, *, curve: bool) -> dict[str, Any]:
     """Return how long it takes from the start of a journey to a stage, churn competing."""
-    coming = aalen_johansen(spans.days, spans.causes, THERE)
+    come = coming(spans, THERE, every=curve)
     counts = {"there": spans.count(THERE), "other": spans.count(OTHER), "open": spans.count(OPEN)}
     return {
-        "journeys": len(spans.days),
+        "journeys": len(spans),
         "reached": counts["there"],
         "churned": counts["other"],
         "open": counts["open"],
-        **_described(coming, spans, shown=curve),
+        **_described(come, spans, shown=curve),
         "links": {part: addresses.at(stage, f"to.{part}") for part, count in counts.items() if count},
     }
 
 
-def time_in(spans: Durations, addresses: Addresses, stage: str, *, curve: bool) -> dict[str, Any]:
+def time_in(spans: Spans, addresses: Addresses, stage: str, *, curve: bool) -> dict[str, Any]:
     """Return how long leads stay in a stage, whatever comes after it."""
-    staying = kaplan_meier(spans.days, spans.causes == THERE)
+    stay = staying(spans, every=curve)
     counts = {"left": spans.count(THERE), "open": spans.count(OPEN)}
     return {
-        "stays": len(spans.days),
+        "stays": len(spans),
         "left": counts["left"],
         "open": counts["open"],
-        **_described(staying, spans, shown=curve),
+        **_described(stay, spans, shown=curve),
         "links": {part: addresses.at(stage, f"in.{part}") for part, count in counts.items() if count},
     }
 
 
-def _described(curve: Curve, spans: Durations, *, shown: bool) -> dict[str, Any]:
+def _described(curve: Curve, spans: Spans, *, shown: bool) -> dict[str, Any]:
     return {
         "days": {name: curve.reaches(share) for name, share in _QUANTILES},
-        "open_share": spans.count(OPEN) / len(spans.days) if len(spans.days) else None,
+        "open_share": spans.count(OPEN) / len(spans) if len(spans) else None,
         "insufficient_data": spans.count(THERE) < ENOUGH,
         "curve": _points(curve) if shown else None,
     }
@@ -130,19 +121,37 @@ def pipeline(one: Pipeline) -> dict[str, Any]:
 def velocity_group(
     question: Question,
     key: Key,
-    to: Mapping[str, Durations],
-    within: Mapping[str, Durations],
+    to: Mapping[str, Found],
+    within: Mapping[str, Found],
     pipelines: list[Pipeline],
     *,
     curve: bool,
 ) -> dict[str, Any]:
     """Return one group of a velocity, in the form of `VelocityGroupOut`."""
     addresses = Addresses.of(question, key, behind="velocity").between(question.start, question.end)
-    first = to.get(RUNGS[-1], NONE)
+    jobs = [partial(_one, time_to, to.get(stage, _none), addresses, stage, curve) for stage in RUNGS[1:]]
+    jobs += [partial(_one, time_in, within.get(stage, _none), addresses, stage, curve) for stage in STAGES]
+    told = side_by_side(jobs)
+    coming_to = dict(zip(RUNGS[1:], told, strict=False))
     return {
         "key": question.key_of(key),
-        "journeys": len(first.days),
-        "time_to": {stage: time_to(to.get(stage, NONE), addresses, stage, curve=curve) for stage in RUNGS[1:]},
-        "time_in": {stage: time_in(within.get(stage, NONE), addresses, stage, curve=curve) for stage in STAGES},
+        "journeys": coming_to[LAST]["journeys"],
+        "time_to": coming_to,
+        "time_in": dict(zip(STAGES, told[len(coming_to) :], strict=True)),
         "pipeline": [pipeline(one) for one in sorted(pipelines, key=lambda one: (one.currency is None, one.currency))],
     }
+
+
+def _one(
+    tell: Callable[..., dict[str, Any]],
+    find: Found,
+    addresses: Addresses,
+    stage: str,
+    curve: bool,  # noqa: FBT001  only ever called from above
+) -> dict[str, Any]:
+    return tell(find(), addresses, stage, curve=curve)
+
+
+def _none() -> Spans:
+    nothing = np.empty(0, dtype=np.int64)
+    return Spans((nothing, nothing, nothing))

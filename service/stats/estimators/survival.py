@@ -7,8 +7,10 @@ one risk set. Sums run over the distinct times once, so that a million journeys 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import cached_property
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from service.stats.wilson import Z95
 
 Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
 
 CENSORED: Final = 0
 """The cause of those that are still open."""
@@ -24,42 +27,111 @@ CENSORED: Final = 0
 _TOLERANCE: Final = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A step function of time that starts at ``(0, origin)`` and takes ``values[i]`` from ``times[i]`` on, each with its 95 % bounds.
+class Spans(NamedTuple):
+    """Durations by how they ended, each ascending, in whole small steps; ``unit`` steps are one unit of the curves made of them.
 
-    ``variance`` belongs to ``values``; bounds are nan where nothing can be said of them. ``at_risk`` is how many were left just before.
+    ``ended[0]`` are the censored, ``ended[1]`` those that ended by cause 1, and so on.
     """
 
-    times: Floats
-    values: Floats
-    variance: Floats
-    low: Floats
-    high: Floats
-    at_risk: Floats
-    origin: float
+    ended: tuple[Integers, ...]
+    unit: float = 1.0
 
-    def at(self, time: float) -> tuple[float, float, float]:
-        """Return the value at a time and its bounds; before the first step that is the origin itself."""
-        step = int(np.searchsorted(self.times, time, side="right")) - 1
-        if step < 0:
-            return self.origin, self.origin, self.origin
-        return float(self.values[step]), float(self.low[step]), float(self.high[step])
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return sum(map(len, self.ended))
 
-    def reaches(self, share: float) -> float | None:
-        """Return the first time by which a share of all has had the event, or None if that cannot be seen (yet)."""
-        had = self.values if self.origin == 0.0 else 1.0 - self.values
-        there = np.flatnonzero(had >= share - _TOLERANCE)
-        return float(self.times[there[0]]) if there.size else None
+    def count(self, cause: int) -> int:
+        """Return how many ended so."""
+        return len(self.ended[cause])
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Of each distinct time at which anything ended: how many were at risk, and how many ended by each cause."""
+    """Of each distinct time at which anything ended: how many were at risk, how many left by any cause, and how many by the one in view.
+
+    ``since`` is the first time at which anything ended, be it only that somebody was watched no longer.
+    """
 
     times: Floats
     at_risk: Floats
-    events: Floats
+    died: Floats
+    of_cause: Floats
+    since: float
+
+    def survival(self) -> Floats:
+        """Return the share that is left after each time."""
+        left: Floats = np.cumprod(1.0 - self.died / self.at_risk, dtype=np.float64)
+        return left
+
+    def until(self, step: int) -> _Table:
+        """Return its beginning, with that step as the last one."""
+        upto = slice(step + 1)
+        return _Table(self.times[upto], self.at_risk[upto], self.died[upto], self.of_cause[upto], self.since)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A step function of time that starts at ``(0, origin)`` and takes ``values[i]`` from ``times[i]`` on, each with its 95 % bounds.
+
+    ``variance`` belongs to ``values``; bounds are nan where nothing can be said of them. ``at_risk`` is how many were left just before.
+    Variance and bounds cost more than all the rest, so they are worked out when somebody asks.
+    """
+
+    values: Floats
+    origin: float
+    table: _Table
+
+    @property
+    def times(self) -> Floats:
+        """Return the times of the steps."""
+        return self.table.times
+
+    @property
+    def at_risk(self) -> Floats:
+        """Return how many were left just before each time."""
+        return self.table.at_risk
+
+    @cached_property
+    def variance(self) -> Floats:
+        """Return the variance of each value."""
+        return _variance(self.table, self.values, self.origin)
+
+    @cached_property
+    def _bounds(self) -> tuple[Floats, Floats]:
+        return _log_minus_log(self.values, self.variance)
+
+    @property
+    def low(self) -> Floats:
+        """Return the lower bound of each value."""
+        return self._bounds[0]
+
+    @property
+    def high(self) -> Floats:
+        """Return the upper bound of each value."""
+        return self._bounds[1]
+
+    def at(self, time: float) -> tuple[float, float, float]:
+        """Return the value at a time and its bounds; before the first step that is the origin itself."""
+        value, variance = self.told(time)
+        if time < self.table.since:
+            return value, value, value
+        low, high = _log_minus_log(np.array([value]), np.array([variance]))
+        return value, float(low[0]), float(high[0])
+
+    def told(self, time: float) -> tuple[float, float]:
+        """Return the value at a time and its variance."""
+        step = int(np.searchsorted(self.times, time, side="right")) - 1
+        if step < 0:
+            return self.origin, 0.0
+        some = _variance(self.table.until(step), self.values[: step + 1], self.origin, last=True)
+        return float(self.values[step]), float(some[0])
+
+    def reaches(self, share: float) -> float | None:
+        """Return the first time by which a share of all has had the event, or None if that cannot be seen (yet)."""
+        wanted = share - _TOLERANCE
+        had = self.values >= wanted if self.origin == 0.0 else 1.0 - self.values >= wanted
+        first = int(np.argmax(had)) if had.size else 0
+        return float(self.times[first]) if had.size and had[first] else None
 
 
 def kaplan_meier(durations: Floats, happened: NDArray[np.bool_]) -> Curve:
@@ -68,60 +140,123 @@ def kaplan_meier(durations: Floats, happened: NDArray[np.bool_]) -> Curve:
     Variance by Greenwood (1926), bounds on the log-minus-log scale. Kaplan and Meier (1958), JASA 53:457. ``ValueError`` for durations
     that are negative or not finite, or arrays of different lengths.
     """
-    table = _table(durations, happened.astype(np.int64), 1)
-    died, left = table.events[0], table.at_risk
-    survival = np.cumprod(1.0 - died / left)
-    spread = np.cumsum(_ratio(died, left * (left - died)))
-    variance = survival**2 * spread
-    low, high = _log_minus_log(survival, variance)
-    return Curve(table.times, survival, variance, low, high, left, origin=1.0)
+    return _staying(_counted(durations, happened.astype(np.int64), 1))
 
 
-def aalen_johansen(durations: Floats, causes: NDArray[np.int64], cause: int) -> Curve:
+def aalen_johansen(durations: Floats, causes: Integers, cause: int) -> Curve:
     """Return the share that has had the event of one cause, by time, while the other causes compete with it.
 
     ``causes`` holds `CENSORED` or the number of what happened (1, 2, …). This is not one minus the Kaplan-Meier curve with the others
     censored: who went for another reason will not come. Variance: Aalen (1978), Ann. Stat. 6:534, as in Pintilie (2006), equation 4.5;
     bounds on the log-minus-log scale. ``ValueError`` as in `kaplan_meier`.
     """
-    kinds = int(max(causes.max(initial=0), cause))
-    table = _table(durations, causes, kinds)
-    left, died, of_cause = table.at_risk, table.events.sum(axis=0), table.events[cause - 1]
-    survival = np.cumprod(1.0 - died / left)
-    before = np.concatenate(([1.0], survival[:-1]))
-    incidence = np.cumsum(before * of_cause / left)
-    variance = _incidence_variance(incidence, before, left, died, of_cause)
-    low, high = _log_minus_log(incidence, variance)
-    return Curve(table.times, incidence, variance, low, high, left, origin=0.0)
+    return _coming(_counted(durations, causes, cause))
 
 
-def _incidence_variance(incidence: Floats, before: Floats, left: Floats, died: Floats, of_cause: Floats) -> Floats:
-    # The textbook sums over all pairs of times; with the squares multiplied out, running sums do the same in one pass.
-    all_causes = _ratio(died, (left - 1) * (left - died))
-    own_cause = _ratio((left - of_cause) * of_cause * before**2, (left - 1) * left**2)
-    both = _ratio(of_cause * (left - of_cause) * before, left * (left - died) * (left - 1))
-    spread = (
-        incidence**2 * np.cumsum(all_causes)
-        - 2 * incidence * np.cumsum(incidence * all_causes)
-        + np.cumsum(incidence**2 * all_causes)
-    )
-    shared = incidence * np.cumsum(both) - np.cumsum(incidence * both)
-    variance: Floats = np.maximum(spread + np.cumsum(own_cause) - 2 * shared, 0.0)
-    return variance
+def staying(spans: Spans, *, every: bool = False) -> Curve:
+    """Return the curve of `kaplan_meier` for spans that are sorted, whatever ended them; ``every`` with a step also where only censored end."""
+    return _staying(_merged(spans, 0, every=every))
 
 
-def _table(durations: Floats, causes: NDArray[np.int64], kinds: int) -> _Table:
+def coming(spans: Spans, cause: int, *, every: bool = False) -> Curve:
+    """Return the curve of `aalen_johansen` for spans that are sorted; ``every`` with a step also where only censored end."""
+    return _coming(_merged(spans, cause, every=every))
+
+
+def _staying(table: _Table) -> Curve:
+    return Curve(table.survival(), 1.0, table)
+
+
+def _coming(table: _Table) -> Curve:
+    before = _before(table)
+    np.multiply(before, table.of_cause, out=before)
+    np.divide(before, table.at_risk, out=before)
+    return Curve(np.cumsum(before), 0.0, table)
+
+
+def _before(table: _Table) -> Floats:
+    return np.concatenate(([1.0], table.survival()[:-1])) if table.times.size else np.empty(0)
+
+
+def _counted(durations: Floats, causes: Integers, cause: int) -> _Table:
     if durations.shape != causes.shape or durations.ndim != 1:
         raise ValueError("durations and what ended them must be two rows of the same length")
     if durations.size and not (np.isfinite(durations).all() and durations.min() >= 0 and causes.min() >= CENSORED):
         raise ValueError("a duration is negative or not finite, or a cause is not known")
     times, place = np.unique(durations, return_inverse=True)
     ended = np.bincount(place, minlength=times.size)
-    at_risk = durations.size - np.concatenate(([0], np.cumsum(ended)[:-1])) if times.size else ended
-    events = np.stack(
-        [np.bincount(place[causes == kind], minlength=times.size) for kind in range(1, kinds + 1)]
-    ).astype(np.float64)
-    return _Table(times, at_risk.astype(np.float64), events)
+    at_risk = durations.size - (np.cumsum(ended) - ended)
+    died = np.bincount(place[causes != CENSORED], minlength=times.size)
+    of_cause = np.bincount(place[causes == cause], minlength=times.size)
+    return _table(times, at_risk, died, of_cause, since=float(times[0]) if times.size else np.inf)
+
+
+def _table(times: Floats, at_risk: Integers, died: Integers, of_cause: Integers, *, since: float) -> _Table:
+    counts = [column.astype(np.float64) for column in (at_risk, died, of_cause)]
+    return _Table(times, counts[0], counts[1], counts[2], since)
+
+
+def _merged(spans: Spans, cause: int, *, every: bool) -> _Table:
+    """Return the table of spans; ``cause`` 0 has any cause in view."""
+    shift = len(spans.ended).bit_length()
+    # The cause travels with its time as its lowest bits. What is sorted in parts already is merged, which costs next to nothing.
+    keys = np.concatenate(
+        [(part << shift) | code for code, part in enumerate(spans.ended) if every or code != CENSORED]
+        or [np.empty(0, dtype=np.int64)]
+    )
+    keys.sort(kind="stable")
+    moments = keys >> shift
+    last = np.flatnonzero(np.append(moments[1:] != moments[:-1], True)) if moments.size else np.empty(0, dtype=np.int64)
+    times = moments[last]
+    ended, before = _steps(last + 1)
+    codes = keys & ((1 << shift) - 1)
+    died = _steps(np.cumsum(codes != CENSORED)[last])[0] if every else ended
+    of_cause = died if cause == CENSORED else _steps(np.cumsum(codes == cause)[last])[0]
+    if not every:
+        before = before + np.searchsorted(spans.ended[CENSORED], times, side="left")
+    since = min((float(part[0]) for part in spans.ended if part.size), default=np.inf)
+    return _table(times / spans.unit, len(spans) - before, died, of_cause, since=since / spans.unit)
+
+
+def _steps(upto: Integers) -> tuple[Integers, Integers]:
+    """Return by how much a running count grows at each place, and what it was before."""
+    before = np.concatenate(([0], upto[:-1])) if upto.size else upto
+    return upto - before, before
+
+
+def _variance(table: _Table, values: Floats, origin: float, *, last: bool = False) -> Floats:
+    """Return the variance of the values, or of the last one alone."""
+    if not values.size:
+        return values
+    total: Callable[[Floats], Any] = _all_of_it if last else np.cumsum
+    left, died = table.at_risk, table.died
+    variance: Floats
+    if origin == 1.0:
+        variance = _final(values, last=last) ** 2 * total(_ratio(died, left * (left - died)))
+    else:
+        variance = np.maximum(_incidence_variance(table, values, total, last=last), 0.0)
+    return variance
+
+
+def _incidence_variance(table: _Table, incidence: Floats, total: Callable[[Floats], Any], *, last: bool) -> Floats:
+    # The textbook sums over all pairs of times; with the squares multiplied out, running sums do the same in one pass.
+    left, died, of_cause, before = table.at_risk, table.died, table.of_cause, _before(table)
+    end = _final(incidence, last=last)
+    all_causes = _ratio(died, (left - 1) * (left - died))
+    own_cause = _ratio((left - of_cause) * of_cause * before**2, (left - 1) * left**2)
+    both = _ratio(of_cause * (left - of_cause) * before, left * (left - died) * (left - 1))
+    spread = end**2 * total(all_causes) - 2 * end * total(incidence * all_causes) + total(incidence**2 * all_causes)
+    shared = end * total(both) - total(incidence * both)
+    variance: Floats = spread + total(own_cause) - 2 * shared
+    return variance
+
+
+def _final(values: Floats, *, last: bool) -> Floats:
+    return values[-1:] if last else values
+
+
+def _all_of_it(terms: Floats) -> float:
+    return float(terms.sum())
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -27,16 +29,25 @@ from service.core.tables import Instant
 from service.lifecycle.machine import Event
 from service.lifecycle.stages import Stage
 from service.stats.definitions import BEGINNING, END, Skips
-from service.stats.estimators.survival import Floats
+from service.stats.estimators.survival import Floats, Spans
 from service.stats.funnel import RUNGS
 from service.stats.question import Key, Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import journeys
 from service.stats.store.milestones import reached_at, whole_journeys
-from service.stats.store.packing import MICROSECONDS_A_DAY, NEVER, Instants, packed, since_origin, unpacked
+from service.stats.store.packing import (
+    MICROSECONDS_A_DAY,
+    NEVER,
+    Instants,
+    packed,
+    packed_columns,
+    since_origin,
+    unpacked,
+    unpacked_columns,
+)
 from service.stats.store.rows import read_rows
-from service.stats.velocity import OPEN, OTHER, THERE, Durations, Pipeline
+from service.stats.velocity import OPEN, OTHER, THERE, Pipeline
 
 _STARTS_NEXT: Final = (str(Event.REACTIVATE), str(Event.REPURCHASE))
 _MILESTONES: Final = ("started_at", *(f"{stage}_at" for stage in RUNGS[1:]), "churned_at")
@@ -49,9 +60,9 @@ def _given(question: Question) -> dict[str, Any]:
 class Lifelines:
     """When the journeys of a group started, came to each stage of the funnel, and churned, seen at an instant."""
 
-    def __init__(self, instants: Instants, skips: Skips, *, now: datetime) -> None:
+    def __init__(self, instants: Sequence[Instants], skips: Skips, *, now: datetime) -> None:
         self._now = since_origin(now)
-        self._started, *reached, self._churned = instants.T
+        self._started, *reached, self._churned = instants
         if skips == "credit":
             # Whoever reached a later stage has reached this one.
             for number in reversed(range(len(reached) - 1)):
@@ -65,30 +76,44 @@ class Lifelines:
     @property
     def ages(self) -> Floats:
         """Return how old the journeys are, in days."""
-        return _days(self._started, np.full_like(self._started, self._now))
+        return np.maximum(self._now - self._started, 0) / MICROSECONDS_A_DAY
 
-    def times_to(self) -> dict[str, Durations]:
-        """Return, for each stage after the entry, how long journeys took to it, were on the way, or left for good, in days."""
-        found = {}
-        for stage, there in self._reached.items():
-            end = np.where(there != NEVER, there, self._churned)
-            cause = np.where(there != NEVER, THERE, np.where(self._churned != NEVER, OTHER, OPEN))
-            found[stage] = Durations(_days(self._started, np.where(end == NEVER, self._now, end)), cause)
-        return found
+    def times_to(self) -> dict[str, Callable[[], Spans]]:
+        """Return, for each stage after the entry, what finds how long journeys took to it, were on the way, or left for good.
+
+        These can be called side by side.
+        """
+        has_left = self._churned != NEVER
+        # Whether a stage was reached goes along as a bit of its own, so that the ages of all are sorted once for all stages.
+        bits = np.zeros(len(self), dtype=np.int64)
+        for place, there in enumerate(self._reached.values()):
+            bits |= (there != NEVER).astype(np.int64) << place
+        ages = _sorted(self._took(self._now, ~has_left) << len(RUNGS) | bits[~has_left])
+        left = _sorted(self._took(self._churned, has_left) << len(RUNGS) | bits[has_left])
+        return {stage: partial(self._time_to, stage, 1 << place, ages, left) for place, stage in enumerate(RUNGS[1:])}
+
+    def _time_to(self, stage: str, bit: int, ages: Instants, left: Instants) -> Spans:
+        there = self._reached[stage]
+        came = _sorted(self._took(there, there != NEVER))
+        others = [some[(some & bit) == 0] >> len(RUNGS) for some in (ages, left)]
+        return Spans((others[OPEN], came, others[OTHER - THERE]), MICROSECONDS_A_DAY)
+
+    def _took(self, end: Instants | int, which: NDArray[np.bool_]) -> Instants:
+        until = end if isinstance(end, int) else end[which]
+        return np.maximum(until - self._started[which], 0)
 
 
-def _days(start: Instants, end: Instants) -> Floats:
-    days: Floats = np.maximum(end - start, 0) / MICROSECONDS_A_DAY
-    return days
+def _sorted(spans: Instants) -> Instants:
+    # Rows come nearly in the order in which journeys began: where that is so, a sort by merging has little to do.
+    spans.sort(kind="stable")
+    return spans
 
 
 async def lifelines(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[Key, Lifelines]:
     """Return the lifelines of the journeys of a question, by group."""
     rows = (await read_rows(connection, _lifelines(Shape.of(question)), _given(question))).all()
     width = len(question.group_by)
-    return {
-        tuple(row[:width]): Lifelines(unpacked(row[width], len(_MILESTONES)), question.skips, now=now) for row in rows
-    }
+    return {tuple(row[:width]): Lifelines(unpacked_columns(row[width:]), question.skips, now=now) for row in rows}
 
 
 @lru_cache(maxsize=256)
@@ -96,32 +121,36 @@ def _lifelines(shape: Shape) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
     return (
-        select(*dimensions.keys, packed(*(journey.c[name] for name in _MILESTONES)))
+        select(*dimensions.keys, *packed_columns(*(journey.c[name] for name in _MILESTONES)))
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
         .group_by(*dimensions.keys)
     )
 
 
-async def stays(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[tuple[Key, str], Durations]:
-    """Return, by group and stage, how long the stays in it were that ended, and how long those are that have not, in days."""
+async def stays(
+    connection: AsyncConnection, question: Question, *, now: datetime
+) -> dict[tuple[Key, str], Callable[[], Spans]]:
+    """Return, by group and stage, what finds how long the stays in it were that ended, and how long those are that have not."""
     width = len(question.group_by)
     parts: dict[tuple[Key, str], list[Instants]] = {}
     # Statements of their own can each be worked on by several processes of PostgreSQL: together in one they could not.
     for statement in _stays(Shape.of(question), whole=not question.dimensions and _is_of_all_times(question)):
         for row in (await read_rows(connection, statement, _given(question))).all():
             parts.setdefault((tuple(row[:width]), row[width]), []).append(unpacked(row[width + 1], 2))
-    return {where: _stayed(np.concatenate(some), now=now) for where, some in parts.items()}
+    return {where: partial(_stayed, some, now=now) for where, some in parts.items()}
 
 
 def _is_of_all_times(question: Question) -> bool:
     return question.low == BEGINNING and question.high == END
 
 
-def _stayed(instants: Instants, *, now: datetime) -> Durations:
-    entered, left = instants.T
-    has_left = left != NEVER
-    return Durations(_days(entered, np.where(has_left, left, since_origin(now))), np.where(has_left, THERE, OPEN))
+def _stayed(parts: Sequence[Instants], *, now: datetime) -> Spans:
+    entered, left = np.concatenate(parts).T
+    last = left == NEVER
+    lasting = np.maximum(since_origin(now) - entered[last], 0)
+    ended = np.maximum(left[~last] - entered[~last], 0)
+    return Spans((_sorted(lasting), _sorted(ended)), MICROSECONDS_A_DAY)
 
 
 @lru_cache(maxsize=256)

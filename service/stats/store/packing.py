@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import add
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, LargeBinary, func, literal_column
+from sqlalchemy import ColumnElement, LargeBinary, SmallInteger, case, cast, func, literal_column
 
 from service.core.tables import Instant
 
@@ -39,6 +42,28 @@ def joined_up(first: ColumnElement[Any], *others: ColumnElement[Any]) -> ColumnE
 def sent(at: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return an instant as the eight bytes that PostgreSQL keeps of it."""
     return func.timestamptz_send(func.coalesce(at, _INFINITY), type_=LargeBinary)
+
+
+def packed_columns(*instants: ColumnElement[Any]) -> list[ColumnElement[bytes]]:
+    """Return the instants of all rows of a group, a value for each column, and before them one that says which rows have which.
+
+    What never was takes no room and no time. All are filled row by row, so that the same places of all are of the same row.
+    """
+    bits = (case((at.is_(None), 0), else_=1 << place) for place, at in enumerate(instants))
+    mask = func.int2send(cast(reduce(add, bits), SmallInteger), type_=LargeBinary)
+    return [joined_up(mask), *(joined_up(func.timestamptz_send(at, type_=LargeBinary)) for at in instants)]
+
+
+def unpacked_columns(values: Sequence[bytes | None]) -> list[Instants]:
+    """Return what `packed_columns` packed: for each column the instants of all rows, `NEVER` for what never was."""
+    mask = np.frombuffer(values[0] or b"", dtype=">i2")
+    columns = []
+    for place, value in enumerate(values[1:]):
+        held = np.frombuffer(value or b"", dtype=">i8")
+        column = np.full(len(mask), NEVER, dtype=np.int64)
+        column[(mask & (1 << place)) != 0] = held
+        columns.append(column)
+    return columns
 
 
 def unpacked(value: bytes | None, width: int) -> Instants:

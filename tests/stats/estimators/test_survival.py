@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sksurv.nonparametric import cumulative_incidence_competing_risks, kaplan_meier_estimator
 
-from service.stats.estimators.survival import CENSORED, aalen_johansen, kaplan_meier
+from service.stats.estimators.survival import CENSORED, Spans, aalen_johansen, coming, kaplan_meier, staying
 
 # Freireich and others (1963), as Gehan (1965) tells it: weeks of remission under 6-MP, a plus for those still in remission.
 SIX_MP = [
@@ -108,6 +108,26 @@ def test_everybody_is_somewhere(sample: list[tuple[int, int]]) -> None:
     left = kaplan_meier(durations, causes > 0)
     gone = sum(aalen_johansen(durations, causes, cause).values for cause in (1, 2))
     assert left.values + gone == pytest.approx(np.ones(left.times.size))
+
+
+@settings(deadline=None)
+@given(samples)
+def test_sorted_spans_tell_the_same(sample: list[tuple[int, int]]) -> None:
+    durations, causes = told(sample)
+    spans = Spans(tuple(np.sort(durations[causes == cause] * 4).astype(np.int64) for cause in range(3)), 4.0)
+    for bare, whole, steps in (
+        (coming(spans, 1), aalen_johansen(durations, causes, 1), coming(spans, 1, every=True)),
+        (staying(spans), kaplan_meier(durations, causes > 0), staying(spans, every=True)),
+    ):
+        for name in ("times", "values", "at_risk", "variance", "low", "high"):
+            assert getattr(steps, name) == pytest.approx(getattr(whole, name), nan_ok=True), name
+        for at in np.arange(0.0, 15.0, 0.5):
+            assert bare.at(at) == pytest.approx(whole.at(at), nan_ok=True)
+        assert [bare.reaches(share / 20) for share in range(1, 21)] == [
+            whole.reaches(share / 20) for share in range(1, 21)
+        ]
+    assert len(spans) == len(sample)
+    assert spans.count(CENSORED) == int((causes == CENSORED).sum())
 
 
 def test_without_anybody_there_is_no_curve() -> None:
