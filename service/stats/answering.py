@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,7 +32,13 @@ async def with_totals(
     if "tag" in question.group_by:
         # A lead with several tags is in several groups: only a count of its own says how many there are in all.
         return counts, await ask(ungrouped(question))
-    return counts, [count._replace(key=()) for count in counts]
+    # All have the bucket first and the key second; naming them one by one would take a third of the time that an answer takes.
+    return counts, [_of_all(each) for each in counts]
+
+
+def _of_all(count: Count) -> Count:
+    values: list[Any] = [count[0], (), *count[2:]]
+    return type(count)(*values)
 
 
 def ungrouped(question: Question) -> Question:

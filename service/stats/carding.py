@@ -21,9 +21,9 @@ from service.stats.question import Key, Question, definition
 from service.stats.returning import addresses_of
 from service.stats.returns import Spent, WinCount, WinTimes, Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
-from service.stats.store.cards import decided, started
+from service.stats.store.cards import card_counts
 from service.stats.store.spending import spent_between
-from service.stats.store.wins import win_counts, win_times
+from service.stats.store.wins import win_counts
 from service.stats.wording import kpis_text
 
 
@@ -117,13 +117,13 @@ async def _answered(connection: AsyncConnection, spans: Sequence[Question]) -> _
     earlier, question = spans
     both = replace(question, start=earlier.start)
     bounds = [both.low, question.low, both.high]
+    started, decided, times = await card_counts(connection, both, bounds)
     counts = _Counts(
-        await started(connection, replace(both, mode="cohort"), bounds),
-        await decided(connection, both, bounds),
+        started,
+        decided,
         await win_counts(connection, replace(both, start=None), [BEGINNING, *bounds], axis=WON),
         await spent_between(connection, both.low, both.high) if has_costs(question) else [],
     )
-    times = await win_times(connection, both, bounds, axis=WON)
     return _Answered([_side(span, counts, bucket) for bucket, span in enumerate(spans, 1)], times)
 
 

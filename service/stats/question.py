@@ -112,6 +112,8 @@ class Question:
         return dict(zip(self.group_by, key, strict=True))
 
 
+# The bounds of a question stand in every address of its answer.
+@lru_cache(maxsize=4096)
 def instant(at: datetime) -> str:
     """Return an instant as the API writes it: RFC 3339, UTC, ``Z``."""
     return at.isoformat().replace("+00:00", "Z")
@@ -131,20 +133,7 @@ class Addresses:
     @classmethod
     def of(cls, question: Question, key: Key, *, behind: str) -> Addresses:
         """Return the addresses of a group of an answer; ``behind`` names the list's kind: funnel or period."""
-        pairs: list[tuple[str, str]] = [("behind", behind)]
-        if question.unit != "journey":
-            pairs.append(("unit", question.unit))
-        if question.skips != "credit":
-            pairs.append(("skips", question.skips))
-        if question.window is not None:
-            pairs.append(("window", duration(question.window)))
-        if question.known_at is not None:
-            pairs.append(("known_at", instant(question.known_at)))
-        if question.as_of != "now":
-            pairs.append(("as_of", question.as_of))
-        if question.segment is not None:
-            pairs.append(("segment", question.segment.key))
-        return cls("/v1/leads?" + "&".join(_pair(name, value) for name, value in [*pairs, *_narrowed(question, key)]))
+        return cls(f"/v1/leads?behind={behind}{tail_of(question, key)}")
 
     def between(self, start: datetime | None, end: datetime) -> Addresses:
         """Return the addresses of the figures of ``[start, end)``."""
@@ -154,6 +143,24 @@ class Addresses:
     def at(self, stage: str, part: str) -> str:
         """Return the address of one figure: a part of a stage."""
         return f"{self.prefix}&stage={stage}&part={part}"
+
+
+def tail_of(question: Question, key: Key) -> str:
+    """Return what all addresses of a group have in common, whatever the kind of the list and its interval."""
+    pairs: list[tuple[str, str]] = []
+    if question.unit != "journey":
+        pairs.append(("unit", question.unit))
+    if question.skips != "credit":
+        pairs.append(("skips", question.skips))
+    if question.window is not None:
+        pairs.append(("window", duration(question.window)))
+    if question.known_at is not None:
+        pairs.append(("known_at", instant(question.known_at)))
+    if question.as_of != "now":
+        pairs.append(("as_of", question.as_of))
+    if question.segment is not None:
+        pairs.append(("segment", question.segment.key))
+    return "".join(f"&{_pair(name, value)}" for name, value in [*pairs, *_narrowed(question, key)])
 
 
 @lru_cache(maxsize=4096)

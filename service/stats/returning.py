@@ -15,7 +15,7 @@ from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.definitions import REACHED, STARTED, WON
 from service.stats.funnel import RUNGS, CellCount, add_up
-from service.stats.question import Addresses, Key, Question, definition
+from service.stats.question import Addresses, Key, Question, definition, tail_of
 from service.stats.returns import Yield, add_spending, added, channel_group, has_costs, in_order
 from service.stats.schemas.returns import ChannelsQuery
 from service.stats.store.counts import cohort_counts, move_counts
@@ -48,8 +48,9 @@ async def _whole(connection: AsyncConnection, question: Question, yields: Mappin
 
 def addresses_of(question: Question, key: Key) -> dict[str, Addresses]:
     """Return the addresses of a group: of what started in the interval, and of what happened in it."""
+    tail = tail_of(question, key)
     return {
-        kind: Addresses.of(question, key, behind=kind).between(question.start, question.end)
+        kind: Addresses(f"/v1/leads?behind={kind}{tail}").between(question.start, question.end)
         for kind in ("funnel", "period")
     }
 

@@ -70,6 +70,15 @@ class Money:
     paid_wins: int = 0
     is_spent: bool = False
 
+    def add(self, other: Money) -> None:
+        """Add other sums in the same currency."""
+        self.revenue += other.revenue
+        self.squares += other.squares
+        self.spend += other.spend
+        self.budget += other.budget
+        self.paid_wins += other.paid_wins
+        self.is_spent = self.is_spent or other.is_spent
+
 
 @dataclass(slots=True)
 class Yield:
@@ -97,13 +106,14 @@ class Yield:
 
     def add(self, other: Yield) -> None:
         """Add what another group brought."""
-        for name in ("leads", "opportunities", "wins", "customers", "without_amount", "seconds"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.leads += other.leads
+        self.opportunities += other.opportunities
+        self.wins += other.wins
+        self.customers += other.customers
+        self.without_amount += other.without_amount
+        self.seconds += other.seconds
         for currency, money in other.money.items():
-            mine = self.money[currency]
-            for name in ("revenue", "squares", "spend", "budget", "paid_wins"):
-                setattr(mine, name, getattr(mine, name) + getattr(money, name))
-            mine.is_spent = mine.is_spent or money.is_spent
+            self.money[currency].add(money)
 
     @property
     def mean_days(self) -> float | None:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import CursorResult, Select, TextClause
+from sqlalchemy import CompoundSelect, CursorResult, Select, TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Unavailable
@@ -51,7 +51,7 @@ _turnstiles: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Turnstile]] = W
 
 
 async def read_rows(
-    connection: AsyncConnection, statement: Select[Any] | TextClause, given: Mapping[str, Any]
+    connection: AsyncConnection, statement: Select[Any] | CompoundSelect[Any] | TextClause, given: Mapping[str, Any]
 ) -> CursorResult[*tuple[Any, ...]]:
     """Return what a statement over journeys or transitions finds; waits for its turn among others of its kind."""
     turnstile = _turnstiles.setdefault(asyncio.get_running_loop(), _Turnstile())
@@ -60,7 +60,7 @@ async def read_rows(
 
 
 async def read_counters(
-    connection: AsyncConnection, statement: Select[Any], given: Mapping[str, Any]
+    connection: AsyncConnection, statement: Select[Any] | CompoundSelect[Any], given: Mapping[str, Any]
 ) -> CursorResult[*tuple[Any, ...]]:
     """Return what a statement over the rollup finds, at once."""
     return await connection.execute(statement, dict(given))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CursorResult,
     Integer,
     LargeBinary,
     Numeric,
@@ -29,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.definitions import STARTED
 from service.stats.question import Question
-from service.stats.returns import WinCount, WinTimes
+from service.stats.returns import WinCount
 from service.stats.store import sources
 from service.stats.store.counts import bucket_of, counted_bucket, intervals, rolled
 from service.stats.store.dimensions import Dimensions, Shape
@@ -40,50 +38,28 @@ from service.stats.tables import win_deltas, win_rollup
 _WINS: Final = ("axis", "bucket", "channel", "campaign", "entry_stage", "currency", "days")
 _SUMS: Final = ("count", "amount", "squares", "seconds")
 _NO_ROWS: Final = literal_column("''::bytea", LargeBinary)
-_TIMES: Final = np.dtype([("days", ">i4"), ("wins", ">i8")])
 
 
 async def win_counts(
     connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, axis: int
 ) -> list[WinCount]:
     """Return the wins between ascending bounds, by when their journey started or when they happened, in one statement."""
-    statement, given, read = _asked(question, bounds, axis, counted=_counted, rows=_read, by_days=False)
+    counted = question.is_rolled_up(*bounds)
+    shape, bucketed = Shape.of(question), len(bounds) > 2
+    statement = _counted(shape, bucketed=bucketed) if counted else _read(shape, axis, bucketed=bucketed)
+    given = sources.parameters(question) | intervals(question, bounds, rolled=counted, by_days=False) | {"axis": axis}
+    read = read_counters if counted else read_rows
     rows = (await read(connection, statement, given)).all()
     width = len(question.group_by)
     return [WinCount(row[0], tuple(row[1 : 1 + width]), *row[1 + width :]) for row in rows]
 
 
-async def win_times(
-    connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, axis: int
-) -> list[WinTimes]:
-    """Return how many wins took how many whole days, in one statement and a row for each bucket and group.
+def times_counted(shape: Shape, axis: int, *, rolled: bool) -> Select[Any]:
+    """Return the statement that tells by bucket and group how many wins took how many whole days: four bytes and eight for each of them.
 
     The rows of the rollup are sent as they are: a number of days may occur again, and with a negative count.
     """
-    statement, given, read = _asked(question, bounds, axis, counted=_times_counted, rows=_times_read, by_days=True)
-    rows = (await read(connection, statement, given)).all()
-    found = []
-    for row in rows:
-        held = np.frombuffer(row[-1], dtype=_TIMES)
-        found.append(WinTimes(row[0], tuple(row[1:-1]), held["days"].astype(np.int64), held["wins"].astype(np.int64)))
-    return found
-
-
-def _asked(
-    question: Question,
-    bounds: Sequence[datetime],
-    axis: int,
-    *,
-    counted: Callable[..., Select[Any]],
-    rows: Callable[..., Select[Any]],
-    by_days: bool,
-) -> tuple[Select[Any], dict[str, Any], Callable[..., Awaitable[CursorResult[*tuple[Any, ...]]]]]:
-    """Return the statement that answers a question, its parameters, and how it is read."""
-    shape, bucketed = Shape.of(question), len(bounds) > 2
-    rolled = question.is_rolled_up(*bounds)
-    statement = counted(shape, bucketed=bucketed) if rolled else rows(shape, axis, bucketed=bucketed)
-    given = sources.parameters(question) | intervals(question, bounds, rolled=rolled, by_days=by_days)
-    return statement, given | {"axis": axis}, read_counters if rolled else read_rows
+    return _times_counted(shape) if rolled else _times_read(shape, axis)
 
 
 @lru_cache(maxsize=256)
@@ -132,37 +108,33 @@ def _read(shape: Shape, axis: int, *, bucketed: bool) -> Select[Any]:
     )
 
 
-@lru_cache(maxsize=256)
-def _times_counted(shape: Shape, *, bucketed: bool) -> Select[Any]:
+def _times_counted(shape: Shape) -> Select[Any]:
     rows = rolled(win_rollup, win_deltas, _WINS, ("count",))
     dimensions = Dimensions(shape, rows)
-    bucket = counted_bucket(rows, bucketed=bucketed)
+    bucket = counted_bucket(rows, bucketed=True)
     return (
         select(bucket, *dimensions.keys, _sent(rows.c.days, rows.c["count"]))
         .where(rows.c.axis == bindparam("axis", type_=SmallInteger), *dimensions.conditions)
-        .group_by(*([bucket] if bucketed else []), *dimensions.keys)
+        .group_by(bucket, *dimensions.keys)
     )
 
 
-@lru_cache(maxsize=256)
-def _times_read(shape: Shape, axis: int, *, bucketed: bool) -> Select[Any]:
+def _times_read(shape: Shape, axis: int) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
     at = journey.c.started_at if axis == STARTED else journey.c.won_at
-    bucket = bucket_of(at, bucketed=bucketed)
+    bucket = bucket_of(at, bucketed=True)
     days = cast(func.floor(extract("epoch", journey.c.won_at - journey.c.started_at) / 86_400), Integer).label("days")
-    by = [*([bucket] if bucketed else []), *dimensions.keys, days]
     alike = (
         select(bucket, *dimensions.keys, days, cast(func.count(), BigInteger).label("count"))
         .select_from(dimensions.joined(journey))
         .where(journey.c.won_at.is_not(None), sources.in_bounds(at), *dimensions.conditions)
-        .group_by(*by)
+        .group_by(bucket, *dimensions.keys, days)
     ).subquery("alike")
-    keys = [alike.c.bucket, *(alike.c[key.name] for key in dimensions.keys)]
+    *keys, _, _ = list(alike.c)
     return select(*keys, _sent(alike.c.days, alike.c["count"])).group_by(*keys)
 
 
 def _sent(days: ColumnElement[int], count: ColumnElement[int]) -> ColumnElement[bytes]:
-    """Return the histogram of a group as one value: four bytes and eight for each row."""
     row = func.int4send(days, type_=LargeBinary).op("||")(func.int8send(cast(count, BigInteger), type_=LargeBinary))
     return func.string_agg(row, _NO_ROWS)
