@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
 from service.stats.asking import question_of
 from service.stats.definitions import OPEN
-from service.stats.forecast import OPEN_RUNGS, Lives, backtest, chance_table, expected, in_the_end, learn, standing
+from service.stats.forecast import backtest, chance_table, expected, in_the_end, open_ones
+from service.stats.learning import OPEN_RUNGS, Lives, learn
 from service.stats.question import Addresses, definition
 from service.stats.schemas.forecast import ForecastQuery
+from service.stats.side_by_side import side_by_side
 from service.stats.store.counts import move_counts
 from service.stats.store.lives import read_lives
 from service.stats.wording import forecast_text
@@ -48,11 +50,16 @@ async def forecast(connection: AsyncConnection, query: ForecastQuery, *, now: da
 
 
 def _figures(lives: Lives, today: float, moves: Mapping[tuple[str, str], int]) -> dict[str, Any]:
-    model = learn(lives, today, HORIZONS)
+    ahead, *behind = side_by_side(
+        [partial(_ahead, lives, today), *(partial(backtest, lives, today, horizon) for horizon in HORIZONS)]
+    )
+    return {**ahead, "in_the_end": in_the_end(moves), "backtest": behind}
+
+
+def _ahead(lives: Lives, today: float) -> dict[str, Any]:
+    model, opened = learn(lives, today, HORIZONS), open_ones(lives, today)
     return {
-        "open": int(np.count_nonzero(standing(lives, today)[0] >= 0)),
-        "expected": [expected(model, lives, today, horizon) for horizon in HORIZONS],
-        "by_stage_and_age": chance_table(model, lives, today, HORIZONS),
-        "in_the_end": in_the_end(moves),
-        "backtest": [backtest(lives, today, horizon) for horizon in HORIZONS],
+        "open": sum(worth.journeys for worth in opened.values()),
+        "expected": [expected(model, opened, horizon) for horizon in HORIZONS],
+        "by_stage_and_age": chance_table(model, opened, HORIZONS),
     }

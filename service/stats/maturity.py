@@ -44,7 +44,7 @@ def _of_stage(find: Found, ages: Floats, horizon: timedelta) -> dict[str, Any]:
             "rate": rate if ages.size else None,
             "low": _or_none(low) if ages.size else None,
             "high": _or_none(high) if ages.size else None,
-            "insufficient_data": spans.count(THERE) < ENOUGH,
+            "insufficient_data": spans.ended_by(THERE) < ENOUGH,
         },
         "maturity": share,
         "mature_after_days": ripe,

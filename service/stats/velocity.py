@@ -47,7 +47,7 @@ class Pipeline(NamedTuple):
 def time_to(spans: Spans, addresses: Addresses, stage: str, *, curve: bool) -> dict[str, Any]:
     """Return how long it takes from the start of a journey to a stage, churn competing."""
     come = coming(spans, THERE, every=curve)
-    counts = {"there": spans.count(THERE), "other": spans.count(OTHER), "open": spans.count(OPEN)}
+    counts = {"there": spans.ended_by(THERE), "other": spans.ended_by(OTHER), "open": spans.ended_by(OPEN)}
     return {
         "journeys": len(spans),
         "reached": counts["there"],
@@ -61,7 +61,7 @@ def time_to(spans: Spans, addresses: Addresses, stage: str, *, curve: bool) -> d
 def time_in(spans: Spans, addresses: Addresses, stage: str, *, curve: bool) -> dict[str, Any]:
     """Return how long leads stay in a stage, whatever comes after it."""
     stay = staying(spans, every=curve)
-    counts = {"left": spans.count(THERE), "open": spans.count(OPEN)}
+    counts = {"left": spans.ended_by(THERE), "open": spans.ended_by(OPEN)}
     return {
         "stays": len(spans),
         "left": counts["left"],
@@ -74,8 +74,8 @@ def time_in(spans: Spans, addresses: Addresses, stage: str, *, curve: bool) -> d
 def _described(curve: Curve, spans: Spans, *, shown: bool) -> dict[str, Any]:
     return {
         "days": {name: curve.reaches(share) for name, share in _QUANTILES},
-        "open_share": spans.count(OPEN) / len(spans) if len(spans) else None,
-        "insufficient_data": spans.count(THERE) < ENOUGH,
+        "open_share": spans.ended_by(OPEN) / len(spans) if len(spans) else None,
+        "insufficient_data": spans.ended_by(THERE) < ENOUGH,
         "curve": _points(curve) if shown else None,
     }
 

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
 from service.stats import forecasting
-from service.stats.forecast import AGES, OPEN_RUNGS, Lives, backtest, expected, in_the_end, learn, places, standing
+from service.stats.forecast import backtest, expected, in_the_end, open_ones
+from service.stats.learning import AGES, OPEN_RUNGS, Lives, learn, places, standing
 from service.stats.schemas.forecast import ForecastOut, ForecastQuery
 from tests.stats.recounting import NOW, listed
 from tests.stats.worlds import Person
@@ -43,7 +44,8 @@ def test_the_interval_holds_what_happens() -> None:
     inside = 0
     for seed in range(20):
         world, now, horizon = lives(seed, 2000), 700.0, 30.0
-        told = expected(learn(known_at(world, now), now, [horizon]), known_at(world, now), now, horizon)
+        known = known_at(world, now)
+        told = expected(learn(known, now, [horizon]), open_ones(known, now), horizon)
         begun = world.entered[:, 0] <= now
         came = int(((world.won > now) & (world.won <= now + horizon) & begun).sum())
         inside += told["wins"]["low"] <= came <= told["wins"]["high"]

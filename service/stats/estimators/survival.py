@@ -40,7 +40,7 @@ class Spans(NamedTuple):
         """Return how many there are."""
         return sum(map(len, self.ended))
 
-    def count(self, cause: int) -> int:
+    def ended_by(self, cause: int) -> int:
         """Return how many ended so."""
         return len(self.ended[cause])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import add
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, LargeBinary, SmallInteger, case, cast, fun
 
 from service.core.tables import Instant
 
+Floats = NDArray[np.float64]
 Instants = NDArray[np.int64]
 """Microseconds since `ORIGIN`, a column for each instant of a row."""
 
@@ -56,14 +57,25 @@ def packed_columns(*instants: ColumnElement[Any]) -> list[ColumnElement[bytes]]:
 
 def unpacked_columns(values: Sequence[bytes | None]) -> list[Instants]:
     """Return what `packed_columns` packed: for each column the instants of all rows, `NEVER` for what never was."""
-    mask = np.frombuffer(values[0] or b"", dtype=">i2")
-    columns = []
+    return [_in_their_rows(held, which, np.full(len(which), NEVER)) for held, which in _held(values)]
+
+
+def unpacked_days(values: Sequence[bytes | None]) -> list[Floats]:
+    """Return what `packed_columns` packed in days since `ORIGIN`, nan for what never was."""
+    return [
+        _in_their_rows(held / MICROSECONDS_A_DAY, which, np.full(len(which), np.nan)) for held, which in _held(values)
+    ]
+
+
+def _held(values: Sequence[bytes | None]) -> Iterator[tuple[Instants, NDArray[np.bool_]]]:
+    mask = np.frombuffer(values[0] or b"", dtype=">i2").astype(np.int16)
     for place, value in enumerate(values[1:]):
-        held = np.frombuffer(value or b"", dtype=">i8")
-        column = np.full(len(mask), NEVER, dtype=np.int64)
-        column[(mask & (1 << place)) != 0] = held
-        columns.append(column)
-    return columns
+        yield np.frombuffer(value or b"", dtype=">i8"), (mask & (1 << place)) != 0
+
+
+def _in_their_rows(held: NDArray[Any], which: NDArray[np.bool_], column: NDArray[Any]) -> NDArray[Any]:
+    column[which] = held
+    return column
 
 
 def unpacked(value: bytes | None, width: int) -> Instants:

@@ -127,7 +127,7 @@ def test_sorted_spans_tell_the_same(sample: list[tuple[int, int]]) -> None:
             whole.reaches(share / 20) for share in range(1, 21)
         ]
     assert len(spans) == len(sample)
-    assert spans.count(CENSORED) == int((causes == CENSORED).sum())
+    assert spans.ended_by(CENSORED) == int((causes == CENSORED).sum())
 
 
 def test_without_anybody_there_is_no_curve() -> None:
