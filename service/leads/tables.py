@@ -163,6 +163,13 @@ transitions = Table(
     CheckConstraint(f"to_stage IN {_STAGES}", name="to_stage"),
     Index("uq_transitions_current", "lead_id", "sequence", unique=True, postgresql_where=text("superseded_at IS NULL")),
     Index("ix_transitions_occurred_at", "occurred_at"),
+    # The moves that milestones of a journey do not tell of: back a stage, and on to the next journey.
+    Index(
+        "ix_transitions_turns",
+        "lead_id",
+        "journey",
+        postgresql_where=text("superseded_at IS NULL AND event IN ('recycle', 'reactivate', 'repurchase')"),
+    ),
 )
 
 corrections = Table(

@@ -36,10 +36,11 @@ from service.stats.returns import COSTED
 from service.stats.schemas.behind import BehindQuery
 from service.stats.store import behind, sources
 from service.stats.store.dimensions import Shape
-from service.stats.store.durations import journeys_by_end, stays_behind
+from service.stats.store.durations import journeys_by_end
 from service.stats.store.flows import moves_between
 from service.stats.store.milestones import journeys_aged
 from service.stats.store.paths import journeys_touched
+from service.stats.store.stays import stays_behind
 
 
 class Behind(NamedTuple):

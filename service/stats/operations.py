@@ -15,7 +15,7 @@ from service.stats.calendars import Interval
 from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
 from service.stats.flow import distinct, flow_groups, flows
-from service.stats.funnel import STAGES, cohort_groups, order_of, period_groups
+from service.stats.funnel import cohort_groups, order_of, period_groups
 from service.stats.maturity import maturity_of
 from service.stats.occupancy import balances, occupancy_groups
 from service.stats.question import Key, Question, definition, duration
@@ -25,9 +25,10 @@ from service.stats.schemas.funnel import FunnelQuery
 from service.stats.schemas.trend import TrendQuery
 from service.stats.schemas.velocity import VelocityQuery
 from service.stats.store.counts import cohort_counts, move_counts
-from service.stats.store.durations import Lifelines, lifelines, pipelines, stays
+from service.stats.store.durations import Lifelines, lifelines
 from service.stats.store.flows import lead_counts
 from service.stats.store.milestones import age_counts
+from service.stats.store.paces import read_paces
 from service.stats.trend import entries, progress, trend_groups
 from service.stats.velocity import velocity_group
 from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text, velocity_text
@@ -159,15 +160,13 @@ async def velocity(connection: AsyncConnection, query: VelocityQuery, *, now: da
 async def _velocities(
     connection: AsyncConnection, question: Question, until: datetime, *, curve: bool
 ) -> list[dict[str, Any]]:
-    lives = await lifelines(connection, question, now=until)
-    within = await stays(connection, question, now=until)
-    worth = await pipelines(connection, question)
-    keys = sorted(lives, key=lambda key: (-len(lives[key]), order_of(key))) if question.group_by else [()]
+    paces = await read_paces(connection, question, now=until)
+    keys = sorted(paces, key=lambda key: (-len(paces[key]), order_of(key))) if question.group_by else [()]
 
     def group(key: Key) -> dict[str, Any]:
-        held = {stage: within[key, stage] for stage in STAGES if (key, stage) in within}
-        to = lives[key].times_to() if key in lives else {}
-        return velocity_group(question, key, to, held, worth.get(key, []), curve=curve)
+        to, within = paces[key].unpacked(question.skips) if key in paces else ({}, {})
+        worth = paces[key].pipelines if key in paces else []
+        return velocity_group(question, key, to, within, worth, curve=curve)
 
     # A million spans take a while to sort: not in the loop that everybody else waits for.
     return await asyncio.to_thread(lambda: [group(key) for key in keys])

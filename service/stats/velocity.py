@@ -43,6 +43,15 @@ class Pipeline(NamedTuple):
     amount: Decimal | None
     days: Decimal | None
 
+    def plus(self, other: Pipeline) -> Pipeline:
+        """Return both together."""
+        counts = (self.open + other.open, self.won + other.won, self.decided + other.decided)
+        return Pipeline(self.currency, *counts, _sum(self.amount, other.amount), _sum(self.days, other.days))
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return other if one is None else one if other is None else one + other
+
 
 def time_to(spans: Spans, addresses: Addresses, stage: str, *, curve: bool) -> dict[str, Any]:
     """Return how long it takes from the start of a journey to a stage, churn competing."""
