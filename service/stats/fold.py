@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.store import folding
+from service.stats.store import folding, rebuilding
 
 FULL_BATCH: Final = 50_000
 
@@ -28,10 +28,11 @@ async def rebuild(connection: AsyncConnection) -> None:
 
     Each kind is rebuilt by one statement, whose single snapshot makes it exact: it takes away the deltas it sees and counts the
     journeys it sees, and a writer's delta and journey become visible together. Deltas of transactions that commit later stay, to be added.
-    Readers see the old counters until the commit.
+    Only rows that are not what was counted are written. Readers see the old counters until the commit.
     """
     await folding.give_memory(connection)
+    await rebuilding.compare_by_hashing(connection)
     await folding.lock(connection)
-    await folding.rebuild_cohorts(connection)
-    await folding.rebuild_flows(connection)
-    await folding.rebuild_wins(connection)
+    await rebuilding.rebuild_cohorts(connection)
+    await rebuilding.rebuild_flows(connection)
+    await rebuilding.rebuild_wins(connection)

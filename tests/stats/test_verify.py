@@ -69,6 +69,33 @@ async def test_rebuilding_gives_what_folding_gives_and_takes_the_deltas_away(eng
     assert all(len(after) > len(before) for before, after in zip(folded, rebuilt, strict=True))
 
 
+async def test_rebuilding_writes_what_is_wrong_and_leaves_the_rest_where_it_is(engine: AsyncEngine, populate) -> None:
+    await populate(12, 80)
+    await _fold_all(engine)
+    places = [
+        text(f"SELECT ctid::text, r.* FROM {name}_rollup r ORDER BY r, ctid::text")
+        for name in ("cohort", "flow", "win")
+    ]
+    async with transaction(engine) as connection:
+        before = [await fetch(connection, place) for place in places]
+    async with transaction(engine) as connection:
+        await rebuild(connection)
+        assert [await fetch(connection, place) for place in places] == before
+        # One that is too high, one that nothing speaks for, without a channel or a campaign, and one that is not there.
+        await connection.execute(text("UPDATE win_rollup SET amount = amount + 1 WHERE grain = 33"))
+        await connection.execute(
+            text("INSERT INTO flow_rollup VALUES (2, '1999-05-01 00:00+00', NULL, NULL, NULL, 'acquired', 7, 0)")
+        )
+        await connection.execute(text("DELETE FROM cohort_rollup WHERE campaign IS NULL AND grain = 0"))
+    assert {fault.check for fault in await verified(engine)} == {"cohorts", "flows", "wins"}
+    async with transaction(engine) as connection:
+        await rebuild(connection)
+        after = [await fetch(connection, place) for place in places]
+    assert await verified(engine) == []
+    for held, kept in zip(before, after, strict=True):
+        assert len({tuple(row.values()) for row in held} & {tuple(row.values()) for row in kept}) > len(held) // 2
+
+
 async def test_zeros_are_not_kept(engine: AsyncEngine, populate) -> None:
     await populate(5, 60)
     await _fold_all(engine)

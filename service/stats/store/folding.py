@@ -1,10 +1,10 @@
-"""The statements that fold deltas and rebuild the rollup. A reader never sees half: each is one statement of one transaction."""
+"""The statements that fold deltas into the rollup. A reader never sees half: all is one transaction."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
@@ -91,78 +91,6 @@ _DROP_COHORTS: Final = text("DELETE FROM cohort_rollup WHERE ctid = ANY (CAST(:p
 _DROP_WINS: Final = text("DELETE FROM win_rollup WHERE ctid = ANY (CAST(:places AS tid[]))").bindparams(_PLACES)
 _DROP_FLOWS: Final = text("DELETE FROM flow_rollup WHERE ctid = ANY (CAST(:places AS tid[]))").bindparams(_PLACES)
 
-_QUARTER: Final = "date_bin('15 minutes', {at}, TIMESTAMPTZ '2000-01-01 00:00:00+00')"
-
-# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months; all days
-# that wins took likewise, beginning with a day's wins.
-_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12, 21: 1, 22: 21, 23: 22, 32: 22, 33: 32}
-
-
-def _rebuild(kind: str, keys: tuple[str, ...], sums: tuple[str, ...], counted: str) -> TextClause:
-    """Return the statement that counts a rollup anew from ``counted``, which has its quarter hours.
-
-    Each grain is added up from the next finer one: most of the work is done once. The counts of what was deleted are asked for so that the
-    deleting is done before the inserting: a row may come back under its old key.
-    """
-    grains = WIN_GRAINS if "days" in keys else [(*kept, False) for kept in KEPT_GRAINS]
-    names = {grain: f"level_{grain}" if grain else "counted" for grain, *_ in grains}
-    levels = []
-    for grain, unit, whole, pooled in grains[1:]:
-        given = {"bucket": f"date_trunc('{unit}', bucket, 'UTC') AS bucket"}
-        given |= {"campaign": "NULL::text AS campaign"} if whole else {}
-        given |= {"days": "0 AS days"} if pooled else {}
-        added = ", ".join(f"sum({name}) AS {name}" for name in sums)
-        by = ", ".join(str(number) for number in range(1, len(keys) + 1))
-        placed = ", ".join(given.get(key, key) for key in keys)
-        levels.append(f"{names[grain]} AS (SELECT {placed}, {added} FROM {names[_FINER[grain]]} GROUP BY {by})")  # noqa: S608  constants
-    columns = ", ".join((*keys, *sums))
-    every = " UNION ALL ".join(f"SELECT {grain} AS grain, {columns} FROM {name}" for grain, name in names.items())  # noqa: S608  constants
-    return text(
-        f"""
-        WITH folded AS (DELETE FROM {kind}_deltas RETURNING 1), emptied AS (DELETE FROM {kind}_rollup RETURNING 1),
-        counted AS ({counted}), {", ".join(levels)}
-        INSERT INTO {kind}_rollup (grain, {columns}) SELECT grain, {columns} FROM ({every}) AS every
-        WHERE (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
-        ORDER BY grain, {", ".join(keys)}
-        """  # noqa: S608  put together from constants
-    )
-
-
-_REBUILD_COHORTS: Final = _rebuild(
-    "cohort",
-    ("bucket", "channel", "campaign", "entry_stage", "cell"),
-    ("count",),
-    f"""SELECT {_QUARTER.format(at="started_at")} AS bucket, channel, campaign, entry_stage, cell, count(*) AS count
-    FROM journeys WHERE counted GROUP BY 1, 2, 3, 4, 5""",  # noqa: S608  put together from constants
-)
-
-_REBUILD_FLOWS: Final = _rebuild(
-    "flow",
-    ("bucket", "channel", "campaign", "from_stage", "to_stage"),
-    ("moved_in", "moved_out"),
-    f"""SELECT {_QUARTER.format(at="occurred_at")} AS bucket, j.channel, j.campaign, from_stage, to_stage,
-        sum(moved_in) AS moved_in, sum(moved_out) AS moved_out
-    FROM transitions t
-    CROSS JOIN LATERAL (VALUES
-        (1, (t.from_stage IS NOT NULL AND t.event NOT IN ('reactivate', 'repurchase'))::int, t.journey),
-        (0, 1, t.journey - 1)) AS side (moved_in, moved_out, number)
-    JOIN journeys j ON j.lead_id = t.lead_id AND j.number = side.number AND j.counted
-    WHERE t.superseded_at IS NULL AND (side.moved_in = 1 OR t.event IN ('reactivate', 'repurchase'))
-    GROUP BY 1, 2, 3, 4, 5""",  # noqa: S608  put together from constants
-)
-
-_REBUILD_WINS: Final = _rebuild(
-    "win",
-    ("axis", "bucket", "channel", "campaign", "entry_stage", "currency", "days"),
-    ("count", "amount", "squares", "seconds"),
-    f"""SELECT axis, {_QUARTER.format(at="at")} AS bucket, channel, campaign, entry_stage,
-        CASE WHEN amount IS NULL THEN NULL ELSE currency END AS currency,
-        floor(extract(epoch FROM won_at - started_at) / 86400)::int AS days, count(*) AS count, sum(coalesce(amount, 0)) AS amount,
-        sum(coalesce(amount * amount, 0)) AS squares, sum(floor(extract(epoch FROM won_at - started_at))::bigint) AS seconds
-    FROM journeys CROSS JOIN LATERAL (VALUES (0, started_at), (1, won_at)) AS along (axis, at)
-    WHERE counted AND won_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7""",  # noqa: S608  put together from constants
-)
-
 
 async def try_lock(connection: AsyncConnection) -> bool:
     """Take the lock of the rollup until the transaction ends, or say that somebody else has it."""
@@ -199,18 +127,3 @@ async def _fold(connection: AsyncConnection, add: Any, drop: Any, limit: int) ->
     if zeros:
         await connection.execute(drop, {"places": zeros})
     return int(taken)
-
-
-async def rebuild_cohorts(connection: AsyncConnection) -> None:
-    """Recount the rollup of journeys, and take away the deltas that the recount has seen."""
-    await connection.execute(_REBUILD_COHORTS)
-
-
-async def rebuild_flows(connection: AsyncConnection) -> None:
-    """Recount the rollup of transitions, and take away the deltas that the recount has seen."""
-    await connection.execute(_REBUILD_FLOWS)
-
-
-async def rebuild_wins(connection: AsyncConnection) -> None:
-    """Recount the rollup of wins, and take away the deltas that the recount has seen."""
-    await connection.execute(_REBUILD_WINS)
