@@ -15,7 +15,7 @@ from service.stats.calendars import Interval
 from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
 from service.stats.flow import distinct, flow_groups, flows
-from service.stats.funnel import cohort_groups, order_of, period_groups
+from service.stats.funnel import MoveCount, cohort_groups, order_of, period_groups
 from service.stats.maturity import maturity_of
 from service.stats.occupancy import balances, occupancy_groups
 from service.stats.question import Key, Question, definition, duration
@@ -29,6 +29,7 @@ from service.stats.store.durations import Lifelines, lifelines
 from service.stats.store.flows import lead_counts
 from service.stats.store.milestones import age_counts
 from service.stats.store.paces import read_paces
+from service.stats.store.passages import passages
 from service.stats.trend import entries, progress, trend_groups
 from service.stats.velocity import velocity_group
 from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text, velocity_text
@@ -51,12 +52,17 @@ async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: dateti
             else:
                 totals = groups
     else:
-        moves, all_moves = await with_totals(
-            question, lambda asked: move_counts(connection, asked, bounds, since=BEGINNING)
-        )
+        moves, all_moves = await with_totals(question, lambda asked: _moves_until(connection, asked))
         groups, totals = period_groups(question, moves), period_groups(ungrouped(question), all_moves)
     described = definition(question, funnel_text(question, horizon))
     return {"definition": described, "groups": groups, "totals": totals[0]}
+
+
+async def _moves_until(connection: AsyncConnection, question: Question) -> list[MoveCount]:
+    """Return the moves before a question's interval and those in it, from counters where they know."""
+    if question.known_at is None and not question.is_rolled_up(question.low, question.high):
+        return await passages(connection, question)
+    return await move_counts(connection, question, (question.low, question.high), since=BEGINNING)
 
 
 async def _mature(

@@ -85,7 +85,7 @@ class Pace:
         whole = [some[0] if len(some) == 1 else np.concatenate(some) for some in zip(*columns, strict=True)]
         stays: dict[str, list[_Stays]] = defaultdict(list)
         for stage, parts in self._ledger.items():
-            stays[stage] += [_Stays(*part.T, lasts=True) for part in parts]
+            stays[stage] += [_Stays(part[:, 0], part[:, 1], lasts=True) for part in parts]
         for one, some in zip(self._alike, columns, strict=True):
             if self._are_plain and not one.is_recycled:
                 _tell(one, some, stays)

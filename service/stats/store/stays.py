@@ -55,6 +55,16 @@ def is_followed(journey: FromClause, *, known: bool = False) -> ColumnElement[bo
     return tuple_(journey.c.lead_id, journey.c.number).in_(turns)
 
 
+def went_back(move: FromClause) -> ColumnElement[bool]:
+    """Return whether a move is one of a journey that went back a stage."""
+    return tuple_(move.c.lead_id, move.c.journey).in_(_turns(transitions.c.journey, Event.RECYCLE))
+
+
+def starts_next(move: FromClause) -> ColumnElement[bool]:
+    """Return whether a move left one journey and began the next."""
+    return or_(*(move.c.event == literal_column(f"'{event}'", Text) for event in _STARTS_NEXT))
+
+
 @lru_cache(maxsize=256)
 def stays_of_ledger(shape: Shape, *, recycled: bool) -> tuple[Select[Any], ...]:
     """Return the stays that ended within a journey, those that the next journey ended, and those that last, each packed by group and stage.
@@ -89,12 +99,10 @@ def _ended(shape: Shape, *, next_journey: bool, listed: bool = False, recycled: 
         ]
     )
     if next_journey:
-        starts = or_(*(move.c.event == literal_column(f"'{event}'", Text) for event in _STARTS_NEXT))
-        number, which = move.c.journey - 1, starts
+        number, which = move.c.journey - 1, starts_next(move)
     else:
         number, which = move.c.journey, move.c.event.not_in(_STARTS_NEXT)
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == number)
-    went_back = tuple_(move.c.lead_id, move.c.journey).in_(_turns(transitions.c.journey, Event.RECYCLE))
     stage = move.c.from_stage == bindparam("stage", type_=Text) if listed else move.c.from_stage.is_not(None)
     return (
         select(*shown)
@@ -102,7 +110,7 @@ def _ended(shape: Shape, *, next_journey: bool, listed: bool = False, recycled: 
         .where(
             stage,
             which,
-            *([went_back] if recycled and not next_journey else []),
+            *([went_back(move)] if recycled and not next_journey else []),
             sources.in_bounds(journey.c.started_at),
             *dimensions.conditions,
         )
