@@ -9,21 +9,12 @@ from typing import Any, Final, NamedTuple
 
 from service.stats.estimators.credit import MODELS, RULES, Model, Path, removal_credits
 from service.stats.returns import amount_out
+from service.stats.touches import Name, Paths
 
 _CENT: Final = Decimal("0.01")
 
-Name = str | None
 Shares = Mapping[Name, float]
 """What each touched channel is credited with, in wins or in money."""
-
-
-class Won(NamedTuple):
-    """A journey that was won: its touches by time, how many days before the win each was, and what it brought."""
-
-    path: Path
-    ages: tuple[float, ...]
-    currency: str | None
-    amount: Decimal | None
 
 
 class Credits(NamedTuple):
@@ -33,23 +24,17 @@ class Credits(NamedTuple):
     revenue: dict[str, dict[Name, float]]
 
 
-def attribute(won: Sequence[Won], not_won: Mapping[Path, int]) -> dict[Model, Credits]:
+def attribute(paths: Paths) -> dict[Model, Credits]:
     """Return what every model credits each touched channel with."""
     found: dict[Model, Credits] = {model: Credits({}, {}) for model in MODELS}
-    alike: dict[tuple[Path, str | None], list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for one in won:
-        same = alike[one.path, one.currency]
-        same[0] += 1
-        same[1] += float(one.amount or 0)
-        # Only here it matters when the touches were; all other rules see their order alone.
-        if len(one.path) > 1:
-            shares = RULES["time_decay"](one.ages)
-            _add(found["time_decay"], one.path, shares, 1.0, one.currency, float(one.amount or 0))
-    for (path, currency), (wins, amount) in alike.items():
+    # Only here it matters when the touches were; all other rules see their order alone.
+    for (name, currency), (wins, amount) in paths.decayed.items():
+        _add(found["time_decay"], (name,), (1.0,), wins, currency, amount)
+    for (path, currency), (wins, amount) in paths.won.items():
         for model, rule in RULES.items():
             if model != "time_decay" or len(path) == 1:
                 _add(found[model], path, rule([0.0] * len(path)), wins, currency, amount)
-    _remove(found["markov"], alike, not_won)
+    _remove(found["markov"], paths)
     return found
 
 
@@ -61,19 +46,16 @@ def _add(given: Credits, path: Path, shares: Sequence[float], wins: float, curre
             of_currency[name] = of_currency.get(name, 0.0) + share * amount
 
 
-def _remove(
-    given: Credits, alike: Mapping[tuple[Path, str | None], Sequence[float]], not_won: Mapping[Path, int]
-) -> None:
-    paths: dict[Path, list[float]] = defaultdict(lambda: [0.0, 0.0])
+def _remove(given: Credits, paths: Paths) -> None:
+    both: dict[Path, list[float]] = defaultdict(lambda: [0.0, 0.0])
     revenue: Counter[str | None] = Counter()
-    for (path, currency), (wins, amount) in alike.items():
-        paths[path][0] += wins
+    for (path, currency), (wins, amount) in paths.won.items():
+        both[path][0] += wins
         revenue[currency] += amount  # type: ignore[assignment]  # a counter of money
-    for path, count in not_won.items():
-        paths[path][1] += count
-    total = sum(wins for wins, _ in alike.values())
-    for name, share in removal_credits({path: (yes, no) for path, (yes, no) in paths.items()}).items():
-        given.wins[name] = share * total
+    for path, count in paths.not_won.items():
+        both[path][1] += count
+    for name, share in removal_credits({path: (yes, no) for path, (yes, no) in both.items()}).items():
+        given.wins[name] = share * paths.wins
         for currency, amount in revenue.items():
             if currency is not None:
                 given.revenue.setdefault(currency, {})[name] = share * amount
@@ -89,16 +71,14 @@ def in_cents(shares: Shares) -> dict[Name, Decimal]:
     return cents
 
 
-def credit_lines(
-    won: Sequence[Won], not_won: Mapping[Path, int], addresses: Mapping[Name, str]
-) -> list[dict[str, Any]]:
+def credit_lines(paths: Paths, addresses: Mapping[Name, str]) -> list[dict[str, Any]]:
     """Return one line for each touched channel, the most credited by the last touch first, in the form of `CreditOut`."""
-    credits_of = attribute(won, not_won)
+    credits_of = attribute(paths)
+    whole, touched = paths.wins, paths.touched
     revenue = {
         model: {currency: in_cents(shares) for currency, shares in sorted(found.revenue.items())}
         for model, found in credits_of.items()
     }
-    touched = Counter(name for one in won for name in set(one.path))
     last = credits_of["last"].wins
     names = {name for found in credits_of.values() for name in found.wins}
     return [
@@ -108,7 +88,7 @@ def credit_lines(
             "models": {
                 model: {
                     "wins": found.wins.get(name, 0.0),
-                    "share": found.wins.get(name, 0.0) / len(won) if won else None,
+                    "share": found.wins.get(name, 0.0) / whole if whole else None,
                     "revenue": {
                         currency: amount_out(cents.get(name, Decimal(0))) for currency, cents in revenue[model].items()
                     },

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -13,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
 from service.stats.asking import parse_duration, question_of
-from service.stats.attribution import Name, credit_lines
+from service.stats.attribution import credit_lines
 from service.stats.definitions import REACHED
 from service.stats.funnel import LAST
 from service.stats.question import Addresses, definition, duration
 from service.stats.returns import amount_out
 from service.stats.schemas.attribution import AttributionQuery
-from service.stats.store.paths import lost_paths, won_paths
+from service.stats.store.paths import read_paths
+from service.stats.touches import Name
 from service.stats.wording import attribution_text
 
 
@@ -30,29 +29,24 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
             raise Invalid(f"?{name}", "does not go with attribution; lookback limits which touches are credited")
     question = question_of(query, mode="cohort", now=now)
     lookback = parse_duration(query.lookback, pointer="?lookback") if query.lookback is not None else None
-    won = await won_paths(connection, question, by=query.by, lookback=lookback)
-    not_won = await lost_paths(connection, question, by=query.by)
+    paths, revenue = await read_paths(connection, question, by=query.by, lookback=lookback)
     addresses = Addresses.of(question, (), behind="attribution").between(question.start, question.end)
     limit = f"&window={duration(lookback)}" if lookback is not None else ""
 
     def touched(name: Name) -> str:
         return addresses.at(LAST, query.by if name is None else f"{query.by}:{quote(name, safe='')}") + limit
 
-    addresses_of = {name: touched(name) for name in {name for one in won for name in one.path}}
-    revenue: Counter[str] = Counter()
-    for one in won:
-        if one.currency is not None and one.amount is not None:
-            revenue[one.currency] += one.amount  # type: ignore[assignment]  # a counter of money
+    addresses_of = {name: touched(name) for name in paths.touched}
     described = definition(question, attribution_text(question, query.by, lookback))
     described |= {"by": query.by, "lookback": duration(lookback) if lookback is not None else None}
     funnel = Addresses.of(question, (), behind="funnel").between(question.start, question.end)
     return {
         "definition": described,
-        "credits": await asyncio.to_thread(credit_lines, won, not_won, addresses_of),
+        "credits": await asyncio.to_thread(credit_lines, paths, addresses_of),
         "totals": {
-            "journeys": len(won) + sum(not_won.values()),
-            "wins": len(won),
-            "revenue": {currency: amount_out(Decimal(amount)) for currency, amount in sorted(revenue.items())},
+            "journeys": paths.wins + paths.not_won.total(),
+            "wins": paths.wins,
+            "revenue": {currency: amount_out(amount) for currency, amount in sorted(revenue.items())},
             "leads": funnel.at(LAST, REACHED),
         },
     }

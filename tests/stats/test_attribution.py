@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +11,9 @@ from httpx import AsyncClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.stats.attribution import Won, attribute, in_cents
+from service.stats.attribution import attribute, in_cents
 from service.stats.estimators.credit import MODELS, RULES, collapse, removal_credits
+from service.stats.touches import Paths
 
 JOURNEYS: list[tuple[list[tuple[str | None, int]], int | None, str | None]] = [
     ([("web", 1), ("fair", 8), ("mail", 15)], 15, "100"),
@@ -111,19 +113,19 @@ paths = st.lists(
 @settings(deadline=None)
 @given(paths)
 def test_nothing_is_lost_and_nothing_invented(told: list[tuple[list[str | None], str | None, int]]) -> None:
-    won = [
-        Won(
-            tuple(path),
-            tuple(float(len(path) - place) for place in range(len(path))),
-            currency,
-            Decimal(amount) if currency else None,
-        )
-        for path, currency, amount in told
-    ]
-    for found in attribute(won, {("a", "b"): 3}).values():
-        assert sum(found.wins.values()) == pytest.approx(len(won))
+    paths = Paths(not_won=Counter({("a", "b"): 3}))
+    for path, currency, amount in told:
+        key = tuple(path), currency
+        wins, brought = paths.won.get(key, (0, 0.0))
+        paths.won[key] = wins + 1, brought + (amount if currency else 0)
+        if len(path) > 1:
+            for name, share in zip(path, RULES["time_decay"](range(len(path), 0, -1)), strict=True):
+                wins, brought = paths.decayed.get((name, currency), (0.0, 0.0))
+                paths.decayed[name, currency] = wins + share, brought + share * (amount if currency else 0)
+    for found in attribute(paths).values():
+        assert sum(found.wins.values()) == pytest.approx(len(told))
         for currency in ("EUR", "CNY"):
-            total = float(sum(one.amount or 0 for one in won if one.currency == currency))
+            total = float(sum(amount for _, held, amount in told if held == currency))
             assert sum(found.revenue.get(currency, {}).values()) == pytest.approx(total)
 
 

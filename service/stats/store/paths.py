@@ -2,67 +2,174 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Float,
     FromClause,
     Interval,
+    LargeBinary,
+    Numeric,
     Select,
     Text,
     and_,
     bindparam,
+    case,
     cast,
     exists,
-    extract,
+    false,
     func,
+    literal_column,
+    null,
     select,
     true,
+    union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.attribution import Won
-from service.stats.estimators.credit import Path
+from service.stats.definitions import BEGINNING, END
 from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
+from service.stats.store.packing import NEVER, joined_up, unpacked
 from service.stats.store.rows import read_rows
+from service.stats.touches import Journeys, Paths, Rows, paths_of
 
-_DAY: Final = 86_400.0
+_NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
+_ROOM: Final = 16
+"""How many bytes an id takes."""
 
 
-async def won_paths(
+async def read_paths(
     connection: AsyncConnection, question: Question, *, by: str, lookback: timedelta | None
-) -> list[Won]:
-    """Return the journeys of a question that were won, each with its touches before the win."""
-    statement = _won(Shape.of(question), by, lookback is not None)
-    rows = (await read_rows(connection, statement, _given(question, lookback))).all()
-    return [
-        # Without a touch before the win what started the journey is all that is known.
-        Won(tuple(path), tuple(ages), currency, amount) if path else Won((start,), (0.0,), currency, amount)
-        for start, currency, amount, path, ages in rows
-    ]
-
-
-async def lost_paths(connection: AsyncConnection, question: Question, *, by: str) -> dict[Path, int]:
-    """Return the paths of the journeys that were not won (yet), and how many had each."""
-    rows = (await read_rows(connection, _lost(Shape.of(question), by), _given(question, None))).all()
-    found: dict[Path, int] = {}
-    for path, start, count in rows:
-        taken = tuple(path) if path else (start,)
-        found[taken] = found.get(taken, 0) + count
-    return found
-
-
-def _given(question: Question, lookback: timedelta | None) -> dict[str, Any]:
+) -> tuple[Paths, dict[str, Decimal]]:
+    """Return the paths of the journeys of a question, and the revenue of those that were won, by currency."""
+    whole = not question.dimensions and question.unit == "journey" and (question.low, question.high) == (BEGINNING, END)
+    statement = _rows(Shape.of(question), by, whole=whole)
     given = sources.parameters(question) | {"low": question.low, "high": question.high}
-    return given if lookback is None else given | {"lookback": lookback}
+    found = [_Packed(*row) for row in (await read_rows(connection, statement, given)).all()]
+    revenue: dict[str, Decimal] = {}
+    for one in found:
+        if one.currency is not None and one.revenue is not None:
+            revenue[one.currency] = revenue.get(one.currency, Decimal(0)) + one.revenue
+    return await asyncio.to_thread(_paths, found, lookback), revenue
+
+
+class _Packed(NamedTuple):
+    """Journeys or touches that are alike, packed."""
+
+    is_touch: bool
+    name: str | None
+    number: int
+    currency: str | None
+    is_won: bool
+    revenue: Decimal | None
+    leads: bytes
+    at: bytes | None
+    ids: bytes | None
+    amounts: bytes | None
+
+
+def _paths(found: Sequence[_Packed], lookback: timedelta | None) -> Paths:
+    names = list(dict.fromkeys(one.name for one in found))
+    currencies = list(dict.fromkeys([None, *(one.currency for one in found)]))
+    journeys = [one for one in found if not one.is_touch]
+    rows = _unpacked(journeys, names)
+    # A journey that was not won has no time of it, and no amount that counts.
+    held = [len(one.leads) // _ROOM for one in journeys]
+    currency = np.repeat([currencies.index(one.currency) for one in journeys] or [0], held or [0]).astype(np.int64)
+    amounts = [
+        np.frombuffer(one.amounts or b"", dtype=">f8") if one.is_won else np.full(number, np.nan)
+        for one, number in zip(journeys, held, strict=True)
+    ]
+    told = Journeys(rows, currency, np.concatenate([np.empty(0), *amounts]))
+    limit = None if lookback is None else lookback // timedelta(microseconds=1)
+    return paths_of(told, _unpacked([one for one in found if one.is_touch], names), names, currencies, lookback=limit)
+
+
+def _unpacked(found: Sequence[_Packed], names: Sequence[str | None]) -> Rows:
+    held = [len(one.leads) // _ROOM for one in found]
+    at = [
+        unpacked(one.at, 1)[:, 0] if one.at else np.full(number, NEVER) for one, number in zip(found, held, strict=True)
+    ]
+    codes = {name: code for code, name in enumerate(names)}
+    return Rows(
+        _halves(one.leads for one in found),
+        np.repeat(np.array([one.number for one in found], dtype=np.int64), held),
+        np.repeat(np.array([codes[one.name] for one in found], dtype=np.int64), held),
+        np.concatenate([np.empty(0, dtype=np.int64), *at]),
+        _halves(one.ids or bytes(len(one.leads)) for one in found),
+    )
+
+
+def _halves(ids: Iterable[bytes]) -> NDArray[np.uint64]:
+    """Return ids of sixteen bytes each as two numbers that are ordered as they are."""
+    return np.frombuffer(b"".join(ids), dtype=">u8").reshape(-1, 2).T.astype(np.uint64).T
+
+
+@lru_cache(maxsize=64)
+def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
+    """Return journeys and touches, packed by all that few of them differ in, in one statement: so they are of one moment.
+
+    ``whole``: all touches are read, whatever journeys they are of; those that do not count are few.
+    """
+    journey = whole_journeys(known=False)
+    dimensions = Dimensions(shape, journey)
+    is_won = journey.c.won_at.is_not(None)
+    chosen = [sources.in_bounds(journey.c.started_at), *dimensions.conditions]
+    amount = func.float8send(func.coalesce(cast(journey.c.amount, Float(53)), _NO_AMOUNT), type_=LargeBinary)
+    won = case((is_won, amount))
+    of_journeys = (
+        select(
+            false().label("is_touch"),
+            journey.c[by].label("name"),
+            journey.c.number,
+            journey.c.currency,
+            is_won.label("is_won"),
+            func.sum(journey.c.amount).filter(is_won).label("revenue"),
+            joined_up(func.uuid_send(journey.c.lead_id, type_=LargeBinary)).label("leads"),
+            joined_up(func.timestamptz_send(journey.c.won_at, type_=LargeBinary)).label("at"),
+            null().cast(LargeBinary).label("ids"),
+            joined_up(won).label("amounts"),
+        )
+        .select_from(dimensions.joined(journey))
+        .where(*chosen)
+        .group_by(journey.c[by], journey.c.number, journey.c.currency, is_won)
+    )
+    rows = touchpoints if whole else dimensions.joined(journey.join(touchpoints, and_(*_touches(journey))))
+    of_touches = (
+        select(
+            true().label("is_touch"),
+            touchpoints.c[by].label("name"),
+            touchpoints.c.journey.label("number"),
+            null().cast(Text).label("currency"),
+            false().label("is_won"),
+            null().cast(Numeric).label("revenue"),
+            joined_up(func.uuid_send(touchpoints.c.lead_id, type_=LargeBinary)).label("leads"),
+            joined_up(func.timestamptz_send(touchpoints.c.occurred_at, type_=LargeBinary)).label("at"),
+            joined_up(func.uuid_send(touchpoints.c.id, type_=LargeBinary)).label("ids"),
+            null().cast(LargeBinary).label("amounts"),
+        )
+        .select_from(rows)
+        .where(*([] if whole else chosen))
+        .group_by(touchpoints.c[by], touchpoints.c.journey)
+    )
+    # Each by itself, so that several of PostgreSQL's processes can work on each.
+    parts = (
+        part.cte(name).prefix_with("MATERIALIZED") for part, name in ((of_journeys, "started"), (of_touches, "touched"))
+    )
+    return union_all(*(select(part) for part in parts))
 
 
 def _touches(journey: FromClause) -> list[ColumnElement[bool]]:
@@ -74,51 +181,6 @@ def _credited(journey: FromClause, *, limited: bool) -> list[ColumnElement[bool]
     if limited:
         conditions.append(touchpoints.c.occurred_at >= journey.c.won_at - bindparam("lookback", type_=Interval))
     return conditions
-
-
-@lru_cache(maxsize=64)
-def _won(shape: Shape, by: str, limited: bool) -> Select[Any]:  # noqa: FBT001  only ever called from above
-    journey = whole_journeys(known=False)
-    dimensions = Dimensions(shape, journey)
-    order = (touchpoints.c.occurred_at, touchpoints.c.id)
-    age = cast(extract("epoch", journey.c.won_at - touchpoints.c.occurred_at), Float) / _DAY
-    path = (
-        select(
-            func.array_agg(aggregate_order_by(touchpoints.c[by], *order), type_=ARRAY(Text)).label("path"),
-            func.array_agg(aggregate_order_by(age, *order), type_=ARRAY(Float)).label("ages"),
-        )
-        .where(*_credited(journey, limited=limited))
-        .lateral("touched")
-    )
-    return (
-        select(journey.c[by], journey.c.currency, journey.c.amount, path.c.path, path.c.ages)
-        .select_from(dimensions.joined(journey).join(path, true()))
-        .where(journey.c.won_at.is_not(None), sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-    )
-
-
-@lru_cache(maxsize=64)
-def _lost(shape: Shape, by: str) -> Select[Any]:
-    journey = whole_journeys(known=False)
-    dimensions = Dimensions(shape, journey)
-    started = (
-        select(journey.c.lead_id, journey.c.number, journey.c[by].label("start"))
-        .select_from(dimensions.joined(journey))
-        .where(journey.c.won_at.is_(None), sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .subquery("started")
-    )
-    order = (touchpoints.c.occurred_at, touchpoints.c.id)
-    path = func.array_agg(aggregate_order_by(touchpoints.c[by], *order), type_=ARRAY(Text)).filter(
-        touchpoints.c.id.is_not(None)
-    )
-    of_journey = and_(touchpoints.c.lead_id == started.c.lead_id, touchpoints.c.journey == started.c.number)
-    each = (
-        select(path.label("path"), func.min(started.c.start).label("start"))
-        .select_from(started.outerjoin(touchpoints, of_journey))
-        .group_by(started.c.lead_id, started.c.number)
-        .subquery("each")
-    )
-    return select(each.c.path, each.c.start, func.count()).group_by(each.c.path, each.c.start)
 
 
 @lru_cache(maxsize=64)

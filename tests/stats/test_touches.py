@@ -1,0 +1,95 @@
+"""Paths found on whole arrays, held against paths found one journey at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.stats.estimators.credit import RULES
+from service.stats.touches import NOT_WON, Journeys, Paths, Rows, paths_of
+
+NAMES = ["web", None, "fair"]
+CURRENCIES = [None, "EUR"]
+DAY = 86_400_000_000
+
+# Few ids, so that leads begin alike, and times that many share.
+small = st.integers(0, 2)
+lives = st.dictionaries(
+    st.tuples(small, small, st.integers(1, 2)),
+    st.tuples(small, st.one_of(st.none(), st.integers(0, 6)), st.integers(0, 1), st.integers(1, 9)),
+    max_size=12,
+)
+moments = st.lists(st.tuples(small, small, st.integers(1, 2), small, st.integers(0, 6), st.integers(0, 3)), max_size=60)
+
+
+def naive(told: dict, touches: list, lookback: int | None) -> Paths:
+    found = Paths()
+    for (high, low, number), (name, won, currency, amount) in told.items():
+        mine = sorted(
+            (at, place, code) for place, (h, lo, n, code, at, _) in touches if (h, lo, n) == (high, low, number)
+        )
+        if won is not None:
+            mine = [one for one in mine if one[0] <= won and (lookback is None or one[0] >= won - lookback)]
+        path = tuple(NAMES[code] for _, _, code in mine) or (NAMES[name],)
+        if won is None:
+            found.not_won[path] += 1
+            continue
+        wins, brought = found.won.get((path, CURRENCIES[currency]), (0, 0.0))
+        found.won[path, CURRENCIES[currency]] = wins + 1, brought + amount
+        found.touched.update(set(path))
+        if len(path) > 1:
+            for held, share in zip(path, RULES["time_decay"]([float(won - at) for at, *_ in mine]), strict=True):
+                wins, brought = found.decayed.get((held, CURRENCIES[currency]), (0.0, 0.0))
+                found.decayed[held, CURRENCIES[currency]] = wins + share, brought + share * amount
+    return found
+
+
+def rows(leads: list, numbers: list, names: list, at: list, ids: list) -> Rows:
+    pairs = [np.array(one, dtype=np.uint64).reshape(-1, 2) for one in (leads, ids)]
+    columns = [np.array(one, dtype=np.int64) for one in (numbers, names, at)]
+    return Rows(pairs[0], columns[0], columns[1], columns[2], pairs[1])
+
+
+@settings(deadline=None, max_examples=300)
+@given(lives, moments, st.one_of(st.none(), st.integers(0, 3)))
+def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> None:
+    # The ids of touches are all different, and in no order.
+    touches = [((high, place), one) for place, one in enumerate(drawn) for high in [one[-1]]]
+    journeys = Journeys(
+        rows(
+            [key[:2] for key in told],
+            [key[2] for key in told],
+            [one[0] for one in told.values()],
+            [NOT_WON if one[1] is None else one[1] * DAY for one in told.values()],
+            [(0, 0) for _ in told],
+        ),
+        np.array([one[2] for one in told.values()], dtype=np.int64),
+        np.array([one[3] for one in told.values()], dtype=np.float64),
+    )
+    touched = rows(
+        [one[:2] for _, one in touches],
+        [one[2] for _, one in touches],
+        [one[3] for _, one in touches],
+        [one[4] * DAY for _, one in touches],
+        [place for place, _ in touches],
+    )
+    limit = None if lookback is None else lookback * DAY
+    found, expected = paths_of(journeys, touched, NAMES, CURRENCIES, lookback=limit), naive(told, touches, lookback)
+    assert found.not_won == expected.not_won
+    assert found.touched == expected.touched
+    assert found.won == expected.won
+    assert found.decayed.keys() == expected.decayed.keys()
+    for key, shares in expected.decayed.items():
+        assert found.decayed[key] == pytest.approx(shares)
+
+
+def test_a_long_path_is_put_in_order() -> None:
+    at = np.random.default_rng(3).permutation(200)
+    journeys = Journeys(rows([(1, 1)], [1], [0], [NOT_WON], [(0, 0)]), np.zeros(1, np.int64), np.full(1, np.nan))
+    touched = rows([(1, 1)] * 200, [1] * 200, (at % 3).tolist(), (at * DAY).tolist(), [(0, one) for one in range(200)])
+    found = paths_of(journeys, touched, NAMES, CURRENCIES, lookback=None)
+    assert found.not_won == Counter([tuple(NAMES[place % 3] for place in range(200))])
