@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -15,25 +15,14 @@ from service.core.errors import Invalid
 from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
-from service.stats.definitions import BEGINNING, WON
-from service.stats.kpis import Decided, Pace, Side, Started, card, paces
+from service.stats.kpis import Pace, Side, card, paces
 from service.stats.question import Key, Question, definition
 from service.stats.returning import addresses_of
-from service.stats.returns import Spent, WinCount, WinTimes, Yield, add_spending, added, has_costs, in_order
+from service.stats.returns import Spent, WinTimes, Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
-from service.stats.store.cards import card_counts
+from service.stats.store.cards import CardCounts, card_counts
 from service.stats.store.spending import spent_between
-from service.stats.store.wins import win_counts
 from service.stats.wording import kpis_text
-
-
-class _Counts(NamedTuple):
-    """What the counters say: in bucket 1 of the period before, in bucket 2 of the period; wins have one more bucket before these."""
-
-    started: list[Started]
-    decided: list[Decided]
-    wins: list[WinCount]
-    spending: list[Spent]
 
 
 class _Answered(NamedTuple):
@@ -117,32 +106,28 @@ async def _answered(connection: AsyncConnection, spans: Sequence[Question]) -> _
     earlier, question = spans
     both = replace(question, start=earlier.start)
     bounds = [both.low, question.low, both.high]
-    started, decided, times = await card_counts(connection, both, bounds)
-    counts = _Counts(
-        started,
-        decided,
-        await win_counts(connection, replace(both, start=None), [BEGINNING, *bounds], axis=WON),
-        await spent_between(connection, both.low, both.high) if has_costs(question) else [],
-    )
-    return _Answered([_side(span, counts, bucket) for bucket, span in enumerate(spans, 1)], times)
+    counts = await card_counts(connection, both, bounds)
+    spending = await spent_between(connection, both.low, both.high) if has_costs(question) else []
+    return _Answered([_side(span, counts, spending, bucket) for bucket, span in enumerate(spans, 1)], counts.times)
 
 
-def _side(span: Question, counts: _Counts, bucket: int) -> dict[Key, Side]:
+def _side(span: Question, counts: CardCounts, spending: Iterable[Spent], bucket: int) -> dict[Key, Side]:
     found: defaultdict[Key, Yield] = defaultdict(Yield)
     so_far: defaultdict[Key, Yield] = defaultdict(Yield)
     won, lost = Counter[Key](), Counter[Key]()
-    for _, key, journeys in (one for one in counts.started if one.bucket == bucket):
-        found[key].leads += journeys
-    for _, key, wins, losses in (one for one in counts.decided if one.bucket == bucket):
-        won[key] += wins
-        lost[key] += losses
-    # The first bucket of the wins is all that was before both periods.
+    for started in counts.started:
+        if started.bucket == bucket:
+            found[started.key].leads += started.journeys
+    for decided in counts.decided:
+        if decided.bucket == bucket:
+            won[decided.key] += decided.won
+            lost[decided.key] += decided.lost
     for win in counts.wins:
-        if win.bucket <= bucket + 1:
+        if win.bucket <= bucket:
             so_far[win.key].add_win(win)
-        if win.bucket == bucket + 1:
+        if win.bucket == bucket:
             found[win.key].add_win(win)
-    add_spending(found, span, counts.spending, parse_zone(span.tz))
+    add_spending(found, span, spending, parse_zone(span.tz))
     return {
         key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield(), addresses_of(span, key))
         for key in {*found, *won, *lost, *so_far}

@@ -112,8 +112,6 @@ class Question:
         return dict(zip(self.group_by, key, strict=True))
 
 
-# The bounds of a question stand in every address of its answer.
-@lru_cache(maxsize=4096)
 def instant(at: datetime) -> str:
     """Return an instant as the API writes it: RFC 3339, UTC, ``Z``."""
     return at.isoformat().replace("+00:00", "Z")
@@ -137,12 +135,19 @@ class Addresses:
 
     def between(self, start: datetime | None, end: datetime) -> Addresses:
         """Return the addresses of the figures of ``[start, end)``."""
-        since = f"&from={instant(start)}" if start else ""
-        return Addresses(f"{self.prefix}{since}&to={instant(end)}")
+        return Addresses(self.prefix + interval_of(start, end))
 
     def at(self, stage: str, part: str) -> str:
         """Return the address of one figure: a part of a stage."""
         return f"{self.prefix}&stage={stage}&part={part}"
+
+
+# The bounds of a question stand in every address of its answer.
+@lru_cache(maxsize=4096)
+def interval_of(start: datetime | None, end: datetime) -> str:
+    """Return ``[start, end)`` as it stands in an address."""
+    since = f"&from={instant(start)}" if start else ""
+    return f"{since}&to={instant(end)}"
 
 
 def tail_of(question: Question, key: Key) -> str:

@@ -15,7 +15,7 @@ from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.definitions import REACHED, STARTED, WON
 from service.stats.funnel import RUNGS, CellCount, add_up
-from service.stats.question import Addresses, Key, Question, definition, tail_of
+from service.stats.question import Addresses, Key, Question, definition, interval_of, tail_of
 from service.stats.returns import Yield, add_spending, added, channel_group, has_costs, in_order
 from service.stats.schemas.returns import ChannelsQuery
 from service.stats.store.counts import cohort_counts, move_counts
@@ -48,11 +48,8 @@ async def _whole(connection: AsyncConnection, question: Question, yields: Mappin
 
 def addresses_of(question: Question, key: Key) -> dict[str, Addresses]:
     """Return the addresses of a group: of what started in the interval, and of what happened in it."""
-    tail = tail_of(question, key)
-    return {
-        kind: Addresses(f"/v1/leads?behind={kind}{tail}").between(question.start, question.end)
-        for kind in ("funnel", "period")
-    }
+    tail = tail_of(question, key) + interval_of(question.start, question.end)
+    return {kind: Addresses(f"/v1/leads?behind={kind}{tail}") for kind in ("funnel", "period")}
 
 
 async def yields_of(connection: AsyncConnection, question: Question) -> defaultdict[Key, Yield]:

@@ -21,11 +21,11 @@ class Pairs:
     """
 
     def __init__(self, groups: int, group: Ints, value: Ints, one: Ints, other: Ints) -> None:
-        order = np.lexsort((value, group))
-        group, value = group[order], value[order]
-        is_new = np.ones(len(order), dtype=bool)
-        is_new[1:] = (group[1:] != group[:-1]) | (value[1:] != value[:-1])
-        (first,) = np.nonzero(is_new)
+        lowest, highest = (int(value.min()), int(value.max())) if len(value) else (0, 0)
+        place = group * (highest - lowest + 1) + (value - lowest)
+        order = np.argsort(place, kind="stable")
+        group, value, place = group[order], value[order], place[order]
+        (first,) = np.nonzero(np.diff(place, prepend=-1))
         self._value, self._group = value[first], group[first]
         self._one, self._other = (_sums(held[order], first) for held in (one, other))
         self._edges = np.searchsorted(self._group, np.arange(groups + 1))

@@ -94,17 +94,23 @@ def intervals(
     """Return the parameters that say which buckets are meant, numbered from ``first``; those of the rollup among them if it answers."""
     numbered = list(bounds[1 - first :])
     given: dict[str, Any] = {"low": bounds[0], "high": bounds[-1], "bounds": numbered}
-    if rolled:
-        by_campaign = "campaign" in question.dimensions
-        runs = runs_between(bounds, first=first)
-        given |= {
-            "grains": [grain_to_read(run.grain, by_campaign=by_campaign, by_days=by_days) for run, _ in runs],
-            "lows": [run.low for run, _ in runs],
-            "highs": [run.high for run, _ in runs],
-            "signs": [run.sign for run, _ in runs],
-            "numbers": [number for _, number in runs],
-        }
-    return given
+    return given | (runs_of(question, bounds, first=first, by_days=by_days) if rolled else {})
+
+
+def runs_of(
+    question: Question, bounds: Sequence[datetime], *, first: int = 1, by_days: bool = True, ever: bool = False
+) -> dict[str, Any]:
+    """Return the parameters that name the rollup's runs of all buckets between ascending bounds; ``ever`` as in `rolled`."""
+    by_campaign = "campaign" in question.dimensions
+    runs = runs_between(bounds, first=first)
+    named = {
+        "grains": [grain_to_read(run.grain, by_campaign=by_campaign, by_days=by_days) for run, _ in runs],
+        "lows": [run.low for run, _ in runs],
+        "highs": [run.high for run, _ in runs],
+        "signs": [run.sign for run, _ in runs],
+        "numbers": [number for _, number in runs],
+    }
+    return {f"ever_{name}": values for name, values in named.items()} if ever else named
 
 
 def bucket_of(at: ColumnElement[Any], *, bucketed: bool) -> ColumnElement[int]:
@@ -125,18 +131,22 @@ def _total(counted: ColumnElement[int]) -> ColumnElement[int]:
     return cast(func.sum(counted), BigInteger)
 
 
-def rolled(rollup: Table, deltas: Table, names: Sequence[str], sums: Sequence[str]) -> FromClause:
+def rolled(
+    rollup: Table, deltas: Table, names: Sequence[str], sums: Sequence[str], *, ever: bool = False
+) -> FromClause:
     """Return the rollup's rows in the given runs, and beside them the deltas that are not folded yet.
 
     ``sums`` are negative in runs that are taken away; ``number`` is the bucket that a run counts in, if not the one that it starts in.
+    With ``ever`` all is meant that was before the upper bound: it has runs of its own, so that it can stand beside others in a statement.
     """
+    of = "ever_" if ever else ""
     run = (
         func.unnest(
-            bindparam("grains", type_=ARRAY(SmallInteger)),
-            bindparam("lows", type_=ARRAY(Instant)),
-            bindparam("highs", type_=ARRAY(Instant)),
-            bindparam("signs", type_=ARRAY(SmallInteger)),
-            bindparam("numbers", type_=ARRAY(Integer)),
+            bindparam(f"{of}grains", type_=ARRAY(SmallInteger)),
+            bindparam(f"{of}lows", type_=ARRAY(Instant)),
+            bindparam(f"{of}highs", type_=ARRAY(Instant)),
+            bindparam(f"{of}signs", type_=ARRAY(SmallInteger)),
+            bindparam(f"{of}numbers", type_=ARRAY(Integer)),
         )
         .table_valued(
             column("grain", SmallInteger),
@@ -152,14 +162,14 @@ def rolled(rollup: Table, deltas: Table, names: Sequence[str], sums: Sequence[st
     signed = [(rollup.c[name] * run.c.sign).label(name) for name in sums]
     folded = select(run.c.number, *(rollup.c[name] for name in names), *signed).select_from(run.join(rollup, inside))
     unfolded = select(literal(None, Integer).label("number"), *(deltas.c[name] for name in (*names, *sums))).where(
-        sources.in_bounds(deltas.c.bucket)
+        sources.before(deltas.c.bucket) if ever else sources.in_bounds(deltas.c.bucket)
     )
     return union_all(folded, unfolded).subquery("rolled")
 
 
-def cells_counted(shape: Shape, *, rolled: bool, bucketed: bool) -> Select[Any]:
-    """Return the statement that counts journeys by bucket, group and cell, in this order of columns."""
-    return (_cohort_rolled if rolled else _cohort_rows)(shape, bucketed=bucketed)
+def cells_counted(shape: Shape, *, rolled: bool, bucketed: bool, by_cell: bool = True) -> Select[Any]:
+    """Return the statement that counts journeys by bucket, group and (unless all cells are one) cell, in this order of columns."""
+    return (_cohort_rolled if rolled else _cohort_rows)(shape, bucketed=bucketed, by_cell=by_cell)
 
 
 def moves_counted(shape: Shape, *, rolled: bool, bucketed: bool) -> Select[Any]:
@@ -168,11 +178,11 @@ def moves_counted(shape: Shape, *, rolled: bool, bucketed: bool) -> Select[Any]:
 
 
 @lru_cache(maxsize=512)
-def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
+def _cohort_rolled(shape: Shape, *, bucketed: bool, by_cell: bool) -> Select[Any]:
     rows = rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell"), ("count",))
     dimensions = Dimensions(shape, rows)
     bucket = counted_bucket(rows, bucketed=bucketed)
-    by = [*dimensions.keys, rows.c.cell]
+    by = [*dimensions.keys, *([rows.c.cell] if by_cell else [])]
     total = _total(rows.c["count"])
     return (
         select(bucket, *by, total)
@@ -183,11 +193,11 @@ def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
 
 
 @lru_cache(maxsize=512)
-def _cohort_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
+def _cohort_rows(shape: Shape, *, bucketed: bool, by_cell: bool) -> Select[Any]:
     journey = sources.counted_journeys(windowed=shape.windowed, known=shape.known)
     dimensions = Dimensions(shape, journey)
     bucket = bucket_of(journey.c.started_at, bucketed=bucketed)
-    by = [*dimensions.keys, journey.c.cell]
+    by = [*dimensions.keys, *([journey.c.cell] if by_cell else [])]
     return (
         select(bucket, *by, func.count())
         .select_from(dimensions.joined(journey))

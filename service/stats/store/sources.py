@@ -161,4 +161,9 @@ def sides(move: FromClause) -> tuple[FromClause, FromClause]:
 
 def in_bounds(at: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return whether an instant lies between the parameters ``low`` and ``high``, half-open."""
-    return and_(at >= bindparam("low", type_=Instant), at < bindparam("high", type_=Instant))
+    return and_(at >= bindparam("low", type_=Instant), before(at))
+
+
+def before(at: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether an instant lies before the parameter ``high``."""
+    return at < bindparam("high", type_=Instant)

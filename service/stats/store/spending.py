@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Date, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.returns import Spent
@@ -14,16 +15,19 @@ from service.stats.spending.tables import spend
 _ZONES = timedelta(days=1)
 
 
+_SPENT: Final = select(
+    spend.c.channel,
+    spend.c.campaign,
+    spend.c.period_start,
+    spend.c.period_end,
+    spend.c.amount,
+    spend.c.budget,
+    spend.c.currency,
+).where(spend.c.period_end >= bindparam("first", type_=Date), spend.c.period_start <= bindparam("last", type_=Date))
+
+
 async def spent_between(connection: AsyncConnection, low: datetime, high: datetime) -> list[Spent]:
     """Return the amounts whose periods may touch an interval, whichever time zone their days are of."""
     first = (low - _ZONES).date() if low.year > 1 else date.min
-    statement = select(
-        spend.c.channel,
-        spend.c.campaign,
-        spend.c.period_start,
-        spend.c.period_end,
-        spend.c.amount,
-        spend.c.budget,
-        spend.c.currency,
-    ).where(spend.c.period_end >= first, spend.c.period_start <= (high + _ZONES).date())
-    return [Spent(*row) for row in (await connection.execute(statement)).all()]
+    given = {"first": first, "last": (high + _ZONES).date()}
+    return [Spent(*row) for row in (await connection.execute(_SPENT, given)).all()]

@@ -46,12 +46,22 @@ async def win_counts(
     """Return the wins between ascending bounds, by when their journey started or when they happened, in one statement."""
     counted = question.is_rolled_up(*bounds)
     shape, bucketed = Shape.of(question), len(bounds) > 2
-    statement = _counted(shape, bucketed=bucketed) if counted else _read(shape, axis, bucketed=bucketed)
+    statement = sums_counted(shape, axis, rolled=counted, bucketed=bucketed)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted, by_days=False) | {"axis": axis}
     read = read_counters if counted else read_rows
     rows = (await read(connection, statement, given)).all()
     width = len(question.group_by)
     return [WinCount(row[0], tuple(row[1 : 1 + width]), *row[1 + width :]) for row in rows]
+
+
+def sums_counted(shape: Shape, axis: int, *, rolled: bool, bucketed: bool, ever: bool = False) -> Select[Any]:
+    """Return the statement that adds up wins by bucket, group, entry stage and currency: their number, amounts, squares and seconds.
+
+    With ``ever`` those before the first bound are bucket 0.
+    """
+    if rolled:
+        return _counted(shape, bucketed=bucketed, ever=ever)
+    return _read(shape, axis, bucketed=bucketed, ever=ever)
 
 
 def times_counted(shape: Shape, axis: int, *, rolled: bool) -> Select[Any]:
@@ -63,8 +73,8 @@ def times_counted(shape: Shape, axis: int, *, rolled: bool) -> Select[Any]:
 
 
 @lru_cache(maxsize=256)
-def _counted(shape: Shape, *, bucketed: bool) -> Select[Any]:
-    rows = rolled(win_rollup, win_deltas, _WINS, _SUMS)
+def _counted(shape: Shape, *, bucketed: bool, ever: bool) -> Select[Any]:
+    rows = rolled(win_rollup, win_deltas, _WINS, _SUMS, ever=ever)
     dimensions = Dimensions(shape, rows)
     bucket = counted_bucket(rows, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.entry_stage, rows.c.currency]
@@ -73,10 +83,10 @@ def _counted(shape: Shape, *, bucketed: bool) -> Select[Any]:
         select(
             bucket,
             *by,
-            count,
-            func.sum(rows.c.amount),
-            func.sum(rows.c.squares),
-            cast(func.sum(rows.c.seconds), BigInteger),
+            count.label("wins"),
+            func.sum(rows.c.amount).label("amount"),
+            func.sum(rows.c.squares).label("squares"),
+            cast(func.sum(rows.c.seconds), BigInteger).label("seconds"),
         )
         .where(rows.c.axis == bindparam("axis", type_=SmallInteger), *dimensions.conditions)
         .group_by(*([bucket] if bucketed else []), *by)
@@ -85,7 +95,7 @@ def _counted(shape: Shape, *, bucketed: bool) -> Select[Any]:
 
 
 @lru_cache(maxsize=256)
-def _read(shape: Shape, axis: int, *, bucketed: bool) -> Select[Any]:
+def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
     at = journey.c.started_at if axis == STARTED else journey.c.won_at
@@ -93,17 +103,18 @@ def _read(shape: Shape, axis: int, *, bucketed: bool) -> Select[Any]:
     spent = extract("epoch", journey.c.won_at - journey.c.started_at)
     currency = case((journey.c.amount.is_not(None), journey.c.currency)).label("currency")
     by = [*dimensions.keys, journey.c.entry_stage, currency]
+    within = sources.before(at) if ever else sources.in_bounds(at)
     return (
         select(
             bucket,
             *by,
-            cast(func.count(), BigInteger),
-            cast(func.coalesce(func.sum(journey.c.amount), 0), Numeric),
-            cast(func.coalesce(func.sum(journey.c.amount * journey.c.amount), 0), Numeric),
-            cast(func.sum(func.floor(spent)), BigInteger),
+            cast(func.count(), BigInteger).label("wins"),
+            cast(func.coalesce(func.sum(journey.c.amount), 0), Numeric).label("amount"),
+            cast(func.coalesce(func.sum(journey.c.amount * journey.c.amount), 0), Numeric).label("squares"),
+            cast(func.sum(func.floor(spent)), BigInteger).label("seconds"),
         )
         .select_from(dimensions.joined(journey))
-        .where(journey.c.won_at.is_not(None), sources.in_bounds(at), *dimensions.conditions)
+        .where(journey.c.won_at.is_not(None), within, *dimensions.conditions)
         .group_by(*([bucket] if bucketed else []), *by)
     )
 
