@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +25,30 @@ _BEFORE_ALL: Final = np.iinfo(np.int64).min
 _DAY: Final = 86_400e6
 _PASSES: Final = 12
 _LARGEST: Final = 2**62
+_IDS_FROM: Final = 3
+
+Marks = NDArray[np.bool_]
 
 
 class Rows(NamedTuple):
-    """Journeys or touches as columns: the halves of the lead's id (n, 2), the journey's number, and a number for the name.
+    """Journeys or touches as columns: the two halves of the lead's id, the journey's number, and a number for the name.
 
-    ``at`` is when the journey was won or the touch happened, in microseconds; ``ids`` (n, 2) tell touches of one time apart.
+    ``at`` is when the journey was won or the touch happened, in microseconds.
     """
 
-    leads: NDArray[np.uint64]
+    high: NDArray[np.uint64]
+    low: NDArray[np.uint64]
     numbers: Integers
     names: Integers
     at: Integers
-    ids: NDArray[np.uint64]
+
+
+class Touches(NamedTuple):
+    """Touches, and the two halves of the ids that tell those of one time apart."""
+
+    rows: Rows
+    high: NDArray[np.uint64]
+    low: NDArray[np.uint64]
 
 
 class Journeys(NamedTuple):
@@ -75,7 +86,12 @@ class _Walked(NamedTuple):
 
 
 def paths_of(
-    journeys: Journeys, touches: Rows, names: Sequence[Name], currencies: Sequence[str | None], *, lookback: int | None
+    journeys: Journeys,
+    touches: Touches,
+    names: Sequence[Name],
+    currencies: Sequence[str | None],
+    *,
+    lookback: int | None,
 ) -> Paths:
     """Return how many journeys took each path. ``lookback`` microseconds before the win is how far a touch may be away."""
     walked = _walked(journeys.rows, touches, lookback)
@@ -97,19 +113,14 @@ def paths_of(
     return found
 
 
-def _walked(journeys: Rows, touches: Rows, lookback: int | None) -> _Walked:
+def _walked(journeys: Rows, touches: Touches, lookback: int | None) -> _Walked:
     begun = journeys._replace(at=np.full(len(journeys.at), _BEFORE_ALL))
-    rows = Rows(*(np.concatenate(both) for both in zip(begun, touches, strict=True)))
-    order = _in_order(rows)
-    leads, numbers = rows.leads[order], rows.numbers[order]
-    first = (
-        np.append(True, (leads[1:] != leads[:-1]).any(axis=1) | (numbers[1:] != numbers[:-1]))
-        if order.size
-        else order > 0
-    )
+    rows = Rows(*(np.concatenate(both) for both in zip(begun, touches.rows, strict=True)))
+    order, together = _in_order(rows, touches)
     # A journey stands before its touches; touches that none stands before are of journeys nobody asked for.
-    head = order[np.flatnonzero(first)[np.cumsum(first) - 1]] if order.size else order
-    kept = ~first & (head < len(journeys.at))
+    start = np.flatnonzero(~together)
+    head = np.repeat(order[start], np.diff(np.append(start, len(order))))
+    kept = np.flatnonzero(together & (head < len(journeys.at)))
     journey, touch = head[kept], order[kept]
     won, at = journeys.at[journey], rows.at[touch]
     counts = at <= won
@@ -118,43 +129,60 @@ def _walked(journeys: Rows, touches: Rows, lookback: int | None) -> _Walked:
     return _Walked(journey[counts], rows.names[touch][counts], at[counts])
 
 
-def _in_order(rows: Rows) -> Integers:
-    """Return the order by lead, journey, time and id.
+def _in_order(rows: Rows, touches: Touches) -> tuple[Integers, Marks]:
+    """Return the order by lead, journey, time and id, and which rows are then of the same journey as the row before.
 
     Ids of leads grow with time, and so rows come nearly in their order: merging by the first half of the id has little to do. What
     that leaves side by side is few, and swapped into order.
     """
-    order = np.argsort(rows.leads[:, 0], kind="stable")
-    leads = rows.leads[:, 0][order]
-    together = np.append(leads[1:] == leads[:-1], False) if order.size else np.empty(0, dtype=np.bool_)
-    active = np.flatnonzero(together)
+    order = np.argsort(rows.high, kind="stable")
+    alike = _as_before(rows.high[order])
+    active = np.flatnonzero(alike)
     for _ in range(_PASSES):
-        wrong = active[_is_after(rows, order[active], order[active + 1])]
+        wrong = active[_is_after(rows, touches, order[active - 1], order[active])]
         if not wrong.size:
-            return order
+            break
         swapped = wrong[wrong % 2 == wrong[0] % 2]
-        order[swapped], order[swapped + 1] = order[swapped + 1], order[swapped]
-        again = np.zeros(len(order), dtype=np.bool_)
-        again[wrong] = again[np.maximum(swapped - 1, 0)] = again[swapped + 1] = True
-        active = np.flatnonzero(again & together)
-    block = np.cumsum(np.append(True, ~together[:-1]))
+        order[swapped - 1], order[swapped] = order[swapped], order[swapped - 1]
+        again = np.zeros(len(order) + 1, dtype=np.bool_)
+        again[wrong] = again[swapped - 1] = again[swapped + 1] = True
+        active = np.flatnonzero(again[:-1] & alike)
+    else:
+        _sort_blocks(order, alike, active, rows, touches)
+    return order, alike & _as_before(rows.low[order]) & _as_before(rows.numbers[order])
+
+
+def _as_before(column: NDArray[Any]) -> Marks:
+    same = np.zeros(len(column), dtype=np.bool_)
+    np.equal(column[1:], column[:-1], out=same[1:])
+    return same
+
+
+def _sort_blocks(order: Integers, alike: Marks, active: Integers, rows: Rows, touches: Touches) -> None:
+    """Put those in order whose leads' ids begin alike, where that is not done yet: of these the many touches of one lead."""
+    block = np.cumsum(~alike)
     left = np.flatnonzero(np.isin(block, block[active]))
     some = order[left]
-    keys = (rows.ids[some, 1], rows.ids[some, 0], rows.at[some], rows.numbers[some], rows.leads[some, 1], block[left])
+    # Journeys have no such ids, and need none: nothing has their time.
+    touch = np.maximum(some - (len(rows.at) - len(touches.high)), 0)
+    keys = (touches.low[touch], touches.high[touch], rows.at[some], rows.numbers[some], rows.low[some], block[left])
     order[left] = some[np.lexsort(keys)]
-    return order
 
 
-def _is_after(rows: Rows, one: Integers, other: Integers) -> NDArray[np.bool_]:
+def _is_after(rows: Rows, touches: Touches, one: Integers, other: Integers) -> Marks:
     """Return whether rows of leads whose ids begin alike come after others."""
     after = np.zeros(len(one), dtype=np.bool_)
-    open_still = np.arange(len(one))
-    for column in (rows.leads[:, 1], rows.numbers, rows.at, rows.ids[:, 0], rows.ids[:, 1]):
-        mine, others = column[one[open_still]], column[other[open_still]]
-        after[open_still[mine > others]] = True
-        open_still = open_still[mine == others]
-        if not open_still.size:
+    place = np.arange(len(one))
+    for number, column in enumerate((rows.low, rows.numbers, rows.at, touches.high, touches.low)):
+        if number == _IDS_FROM:
+            journeys = len(rows.at) - len(touches.high)
+            one, other = one - journeys, other - journeys
+        mine, others = column[one], column[other]
+        after[place[mine > others]] = True
+        equal = np.flatnonzero(mine == others)
+        if not equal.size:
             break
+        one, other, place = one[equal], other[equal], place[equal]
     return after
 
 

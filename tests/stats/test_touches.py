@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.stats.estimators.credit import RULES
-from service.stats.touches import NOT_WON, Journeys, Paths, Rows, paths_of
+from service.stats.touches import NOT_WON, Journeys, Paths, Rows, Touches, paths_of
 
 NAMES = ["web", None, "fair"]
 CURRENCIES = [None, "EUR"]
@@ -48,10 +48,13 @@ def naive(told: dict, touches: list, lookback: int | None) -> Paths:
     return found
 
 
-def rows(leads: list, numbers: list, names: list, at: list, ids: list) -> Rows:
-    pairs = [np.array(one, dtype=np.uint64).reshape(-1, 2) for one in (leads, ids)]
-    columns = [np.array(one, dtype=np.int64) for one in (numbers, names, at)]
-    return Rows(pairs[0], columns[0], columns[1], columns[2], pairs[1])
+def rows(leads: list, numbers: list, names: list, at: list) -> Rows:
+    high, low = halves(leads)
+    return Rows(high, low, *(np.array(one, dtype=np.int64) for one in (numbers, names, at)))
+
+
+def halves(pairs: list) -> np.ndarray:
+    return np.array(pairs, dtype=np.uint64).reshape(-1, 2).T
 
 
 @settings(deadline=None, max_examples=300)
@@ -65,18 +68,17 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
             [key[2] for key in told],
             [one[0] for one in told.values()],
             [NOT_WON if one[1] is None else one[1] * DAY for one in told.values()],
-            [(0, 0) for _ in told],
         ),
         np.array([one[2] for one in told.values()], dtype=np.int64),
         np.array([one[3] for one in told.values()], dtype=np.float64),
     )
-    touched = rows(
+    of_touches = rows(
         [one[:2] for _, one in touches],
         [one[2] for _, one in touches],
         [one[3] for _, one in touches],
         [one[4] * DAY for _, one in touches],
-        [place for place, _ in touches],
     )
+    touched = Touches(of_touches, *halves([place for place, _ in touches]))
     limit = None if lookback is None else lookback * DAY
     found, expected = paths_of(journeys, touched, NAMES, CURRENCIES, lookback=limit), naive(told, touches, lookback)
     assert found.not_won == expected.not_won
@@ -89,7 +91,8 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
 
 def test_a_long_path_is_put_in_order() -> None:
     at = np.random.default_rng(3).permutation(200)
-    journeys = Journeys(rows([(1, 1)], [1], [0], [NOT_WON], [(0, 0)]), np.zeros(1, np.int64), np.full(1, np.nan))
-    touched = rows([(1, 1)] * 200, [1] * 200, (at % 3).tolist(), (at * DAY).tolist(), [(0, one) for one in range(200)])
+    journeys = Journeys(rows([(1, 1)], [1], [0], [NOT_WON]), np.zeros(1, np.int64), np.full(1, np.nan))
+    of_touches = rows([(1, 1)] * 200, [1] * 200, (at % 3).tolist(), (at * DAY).tolist())
+    touched = Touches(of_touches, *halves([(0, one) for one in range(200)]))
     found = paths_of(journeys, touched, NAMES, CURRENCIES, lookback=None)
     assert found.not_won == Counter([tuple(NAMES[place % 3] for place in range(200))])

@@ -44,7 +44,7 @@ from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
 from service.stats.store.packing import NEVER, joined_up, unpacked
 from service.stats.store.rows import read_rows
-from service.stats.touches import Journeys, Paths, Rows, paths_of
+from service.stats.touches import Journeys, Paths, Rows, Touches, paths_of
 
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
 _ROOM: Final = 16
@@ -95,27 +95,29 @@ def _paths(found: Sequence[_Packed], lookback: timedelta | None) -> Paths:
     ]
     told = Journeys(rows, currency, np.concatenate([np.empty(0), *amounts]))
     limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    return paths_of(told, _unpacked([one for one in found if one.is_touch], names), names, currencies, lookback=limit)
+    touched = [one for one in found if one.is_touch]
+    touches = Touches(_unpacked(touched, names), *_halves(one.ids or b"" for one in touched))
+    return paths_of(told, touches, names, currencies, lookback=limit)
 
 
 def _unpacked(found: Sequence[_Packed], names: Sequence[str | None]) -> Rows:
     held = [len(one.leads) // _ROOM for one in found]
-    at = [
+    times = [
         unpacked(one.at, 1)[:, 0] if one.at else np.full(number, NEVER) for one, number in zip(found, held, strict=True)
     ]
     codes = {name: code for code, name in enumerate(names)}
     return Rows(
-        _halves(one.leads for one in found),
+        *_halves(one.leads for one in found),
         np.repeat(np.array([one.number for one in found], dtype=np.int64), held),
         np.repeat(np.array([codes[one.name] for one in found], dtype=np.int64), held),
-        np.concatenate([np.empty(0, dtype=np.int64), *at]),
-        _halves(one.ids or bytes(len(one.leads)) for one in found),
+        np.concatenate([np.empty(0, dtype=np.int64), *times]),
     )
 
 
-def _halves(ids: Iterable[bytes]) -> NDArray[np.uint64]:
+def _halves(ids: Iterable[bytes]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return ids of sixteen bytes each as two numbers that are ordered as they are."""
-    return np.frombuffer(b"".join(ids), dtype=">u8").reshape(-1, 2).T.astype(np.uint64).T
+    both = np.frombuffer(b"".join(ids), dtype=">u8").reshape(-1, 2)
+    return both[:, 0].astype(np.uint64), both[:, 1].astype(np.uint64)
 
 
 @lru_cache(maxsize=64)
