@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Select, SmallInteger, any_, bindparam, func, select, tuple_
+from sqlalchemy import ARRAY, BigInteger, Select, SmallInteger, any_, bindparam, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.http.queries import ATTRIBUTES
@@ -19,6 +19,7 @@ from service.stats.store.ledger import attribute_definitions
 from service.stats.store.rows import read_rows
 
 _TELLING: Final = ("choice", "boolean")
+_TOGETHER: Final = 6
 
 
 async def read_telling_attributes(connection: AsyncConnection) -> list[Dimension]:
@@ -48,13 +49,18 @@ def _values(shape: Shape) -> Select[Any]:
     journey = sources.counted_journeys(windowed=shape.windowed, known=shape.known)
     dimensions = Dimensions(shape, journey)
     is_won = journey.c.cell == any_(bindparam("won", type_=ARRAY(SmallInteger)))
+    each = select(*dimensions.keys, is_won.label("is_won"))
+    by = [*dimensions.keys, is_won]
+    # Several processes of PostgreSQL can count by all of few dimensions at once, but not by each of them. By all of many there would be
+    # as many groups as there are journeys.
+    together = len(dimensions.keys) <= _TOGETHER
+    counted = each.add_columns(func.count().label("journeys")).group_by(*by) if together else each
     held = (
-        select(*dimensions.keys, is_won.label("is_won"))
-        .select_from(dimensions.joined(journey))
+        counted.select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
         .subquery("held")
     )
     keys = [held.c[key.name] for key in dimensions.keys]
-    return select(*keys, func.grouping(*keys), func.count(), func.count().filter(held.c.is_won)).group_by(
-        func.grouping_sets(*map(tuple_, keys))
-    )
+    whole = func.sum(held.c.journeys) if together else func.count()
+    totals = (cast(func.coalesce(one, 0), BigInteger) for one in (whole, whole.filter(held.c.is_won)))
+    return select(*keys, func.grouping(*keys), *totals).group_by(func.grouping_sets(*map(tuple_, keys)))
