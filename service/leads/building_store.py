@@ -13,7 +13,7 @@ from service.core.database import dumps, fetch
 
 IS_BUILT_ON: Final = """EXISTS (SELECT FROM outbox WHERE outbox.lead_id = leads.id AND outbox.sequence > {after}
     AND outbox.type NOT IN ('lead.score_changed', 'lead.overdue')
-    AND NOT (outbox.type = 'lead.updated' AND outbox.data -> 'changed' <@ '["due_at"]'))"""
+    AND NOT (outbox.type = 'lead.updated' AND CAST(outbox.data -> 'changed' AS jsonb) <@ '["due_at"]'))"""
 """Whether more happened to one of ``leads`` since its version ``{after}`` than that its score and its deadlines were worked out again."""
 
 _BUILT_ON: Final = text(

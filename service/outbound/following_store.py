@@ -26,11 +26,11 @@ _KEEP: Final = text(
 # What changed is only looked at where it decides: most updates tell of another contact, and of nothing else.
 _CHANGES: Final = text(
     """SELECT position, sequence, id, lead_id, type, occurred_at, recorded_at,
-        CASE WHEN :details OR type IN ('lead.merged', 'lead.unmerged') THEN data - 'lead' END AS data
+        CASE WHEN :details OR type IN ('lead.merged', 'lead.unmerged') THEN CAST(data AS jsonb) - 'lead' END AS data
     FROM outbox
     WHERE (position, sequence, id) > (:position, :sequence, CAST(:event_id AS uuid)) AND position < :horizon
     AND (type = ANY(CAST(:types AS text[]))
-        OR (type = 'lead.updated' AND data -> 'changed' ?| CAST(:fields AS text[])))
+        OR (type = 'lead.updated' AND CAST(data -> 'changed' AS jsonb) ?| CAST(:fields AS text[])))
     ORDER BY position, sequence, id LIMIT :limit"""
 )
 

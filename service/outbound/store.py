@@ -107,14 +107,15 @@ async def read_changes(connection: AsyncConnection, lead_id: UUID) -> list[dict[
 
 
 _REDACT: Final = text(
-    """UPDATE outbox SET data = data || jsonb_build_object(
-        'lead', (data -> 'lead') || CAST(:redacted AS jsonb)
-            || jsonb_build_object('company', (data -> 'lead' -> 'company') || CAST(:company AS jsonb))
-        ) || CASE WHEN data ? 'transition'
-            THEN jsonb_build_object('transition', (data -> 'transition') || '{"note": null}') ELSE '{}' END
-        || CASE WHEN data ? 'activity'
-            THEN jsonb_build_object('activity', (data -> 'activity') || '{"data": {}, "key": null}') ELSE '{}' END
-    WHERE lead_id = :lead_id AND sequence BETWEEN :first AND :last"""
+    """UPDATE outbox SET data = told || jsonb_build_object(
+        'lead', (told -> 'lead') || CAST(:redacted AS jsonb)
+            || jsonb_build_object('company', (told -> 'lead' -> 'company') || CAST(:company AS jsonb))
+        ) || CASE WHEN told ? 'transition'
+            THEN jsonb_build_object('transition', (told -> 'transition') || '{"note": null}') ELSE '{}' END
+        || CASE WHEN told ? 'activity'
+            THEN jsonb_build_object('activity', (told -> 'activity') || '{"data": {}, "key": null}') ELSE '{}' END
+    FROM (SELECT id, CAST(data AS jsonb) AS told FROM outbox WHERE lead_id = :lead_id AND sequence BETWEEN :first AND :last) AS known
+    WHERE outbox.lead_id = :lead_id AND outbox.id = known.id"""
 )
 _ALL: Final = (1, 2**31 - 1)
 
@@ -137,7 +138,7 @@ async def redact_events(
 
 
 _REDACT_REFERRER: Final = text(
-    """UPDATE outbox SET data = jsonb_set(data, '{lead,referred_by}', 'null')
+    """UPDATE outbox SET data = jsonb_set(CAST(data AS jsonb), '{lead,referred_by}', 'null')
     WHERE lead_id = :lead_id AND lower(btrim(data -> 'lead' ->> 'referred_by')) = ANY(CAST(:names AS text[]))"""
 )
 

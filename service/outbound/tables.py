@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSON, UUID
 
 from service.core.tables import Instant, metadata
 
@@ -20,7 +20,8 @@ outbox = Table(
     # The lead's version after this event: 1, 2, 3 … without gaps.
     Column("sequence", Integer, nullable=False),
     Column("transition_id", UUID),
-    Column("data", JSONB, nullable=False),
+    # Not JSONB: it is written twice for every new lead, read whole, and taken apart only where somebody is forgotten or merged.
+    Column("data", JSON, nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     # The trace of the request that caused it, to be passed on with the webhooks that tell of it.

@@ -110,7 +110,7 @@ _REACHED: Final = """WITH RECURSIVE reached (id) AS (SELECT unnest(CAST(:ids AS 
 _FORGET_NOTES: Final = text(
     f"""{_REACHED}, brought AS (UPDATE transitions SET note = NULL
         WHERE lead_id IN (SELECT id FROM reached) AND origin = ANY(CAST(:ids AS uuid[])) RETURNING lead_id, id)
-    UPDATE outbox SET data = jsonb_set(data, '{{transition,note}}', 'null') FROM brought
+    UPDATE outbox SET data = jsonb_set(CAST(data AS jsonb), '{{transition,note}}', 'null') FROM brought
     WHERE outbox.lead_id = brought.lead_id AND outbox.transition_id = brought.id"""
 )
 _ONCE_MERGED: Final = text(

@@ -41,7 +41,7 @@ _MARK_DUE: Final = text(
     WHERE EXISTS (SELECT FROM rule_versions WHERE name = :rules) ON CONFLICT DO NOTHING"""
 )
 _REDACT: Final = text(
-    """UPDATE outbox SET data = data || '{"account": {"id": null, "domain": null}}'
+    """UPDATE outbox SET data = CAST(data AS jsonb) || '{"account": {"id": null, "domain": null}}'
     WHERE lead_id = :nil AND type = 'account.tier_changed' AND data #>> '{account,domain}' = ANY(CAST(:domains AS text[]))"""
 )
 _FORGET: Final = tuple(

@@ -30,10 +30,10 @@ _LEDGER: Final = text(
 )
 # A lead as events show it, without what no condition and no rule of scoring can be about.
 _TOLD: Final = text(
-    """SELECT lead_id, type, occurred_at, data - 'lead' - 'transition' - 'activity' - 'why' AS data,
+    """SELECT lead_id, type, occurred_at, CAST(data AS jsonb) - 'lead' - 'transition' - 'activity' - 'why' AS data,
         coalesce(data -> 'transition' ->> 'actor', data -> 'assignment' ->> 'rule', '') AS cause,
-        (data -> 'lead') - CAST(:unasked AS text[]) AS lead
-    FROM outbox WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND occurred_at < :end AND data ? 'lead'
+        CAST(data -> 'lead' AS jsonb) - CAST(:unasked AS text[]) AS lead
+    FROM outbox WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND occurred_at < :end AND data -> 'lead' IS NOT NULL
     ORDER BY lead_id, sequence"""
 )
 _ACTIVITIES: Final = text(
