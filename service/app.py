@@ -69,7 +69,7 @@ from service.outbound.sending.sender import Sender
 from service.outbound.tail import Tail
 from service.settings import Settings
 from service.stats import routes as stats
-from service.stats.fold import FULL_BATCH, fold
+from service.stats.fold import Folder
 from service.stats.segments import routes as segments
 from service.stats.segments.choosing import choose
 from service.stats.spending import routes as spending
@@ -210,12 +210,6 @@ def tasks(
         # It costs as much as an import and can wait for its end; the feed remembers who is still to be looked at.
         return 0 if importing.are_at_work else await finder.run()
 
-    async def fold_statistics() -> int:
-        async with transaction(engine) as connection:
-            folded = await fold(connection)
-        # A full batch: more is waiting. A small one can wait a second, lest the same few counters are rewritten for every lead.
-        return folded if folded >= FULL_BATCH else 0
-
     async def forget_answers() -> int:
         async with transaction(engine) as connection:
             return await idempotency.forget_expired(connection, clock.now())
@@ -242,7 +236,7 @@ def tasks(
         Task("nurture", Nurture(engine, REACTIONS).run, every=0.5),
         Task("import_files", importing.run, every=0.5),
         *([Task("check_mailboxes", MailboxCheck(engine).run, every=5.0)] if mx_check else []),
-        Task("fold_statistics", fold_statistics, every=1.0),
+        Task("fold_statistics", Folder(engine).run, every=1.0),
         Task("forget_answers", forget_answers, every=60.0),
         Task("report_silence", report_silence, every=300.0),
         Task("forget_deliveries", forget_deliveries, every=3600.0),

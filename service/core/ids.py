@@ -7,15 +7,19 @@ from typing import Final
 from uuid import UUID
 
 import uuid_utils
-from uuid_utils.compat import uuid7
+from asyncpg.pgproto import pgproto
 
 BUCKETS: Final = 64
 NIL: Final = UUID(int=0)
 
 
 def new_id() -> UUID:
-    """Return a new UUIDv7: unique, and ordered by the time it was made."""
-    return uuid7()
+    """Return a new UUIDv7: unique, and ordered by the time it was made.
+
+    It is of the type that the driver reads ids as: made, hashed and written in a fraction of the time of its parent's.
+    """
+    made: UUID = pgproto.UUID(uuid_utils.uuid7().bytes)
+    return made
 
 
 def new_id_text() -> str:
@@ -30,7 +34,7 @@ def first_id(at: datetime) -> UUID:
 
 def bucket_of(identifier: UUID) -> int:
     """Return the queue bucket of a lead or a delivery: 0 to 63, taken from the random tail of its id."""
-    return identifier.int % BUCKETS
+    return identifier.bytes[-1] % BUCKETS
 
 
 def bucket_of_text(identifier: str) -> int:

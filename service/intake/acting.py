@@ -18,12 +18,13 @@ from service.cleaning.submission import Cleaned
 from service.core.errors import ServiceError
 from service.intake.jobs import Job, Place
 from service.leads.book import Book
+from service.leads.carrying_out import TakenIn
 from service.leads.erase import Erased, Eraser, Erasers, erase_lead
 from service.leads.happenings import Happening, find, identities_told, note
 from service.leads.identities import Identity
 from service.leads.operations import Writer
 from service.leads.privacy.suppression_store import add_identities
-from service.leads.take_in import TakenIn, take_into
+from service.leads.take_in import take_into
 
 _ACTOR: Final = "intake"
 _UNKNOWN: Final = "unknown_person"

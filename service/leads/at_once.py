@@ -13,10 +13,10 @@ from service.cleaning.submission import Cleaned
 from service.core.ids import new_id
 from service.leads import at_once_store, store
 from service.leads.book import Book, Entry
+from service.leads.carrying_out import TakenIn, carry_out
 from service.leads.errors import LeadNotFound
 from service.leads.privacy.telling import Words
 from service.leads.settling import plan_for
-from service.leads.take_in import TakenIn, carry_out
 from service.leads.versions import Versions
 
 

@@ -6,6 +6,7 @@ share of the statistics and its event are always written together, and there is 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -43,6 +44,9 @@ class Book:
         self.held: set[UUID] = set()
         self._deltas = Deltas()
         self.pairs = Pairs()
+        # New leads that were stamped: their versions, and their rows by table, ready to be copied.
+        self.stamped: dict[UUID, int] = {}
+        self.records: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._changed: dict[UUID, Entry] = {}
         self._journeys: dict[tuple[UUID, int], tuple[Entry, Journey]] = {}
         self._rows: dict[str, list[dict[str, Any]]] = {
@@ -303,9 +307,16 @@ class Book:
             data = {"transition": transition_out(row), "correction_id": correction_id}
             self.announce(entry, "lead.stage_changed", data, at=row["occurred_at"], transition_id=row["id"])
 
+    def versions_of(self, lead_id: UUID) -> tuple[int, int]:
+        """Return the versions that a lead in the book had before and has now."""
+        if lead_id in self.stamped:
+            return 0, self.stamped[lead_id]
+        entry = self.entries[lead_id]
+        return entry.version_before, entry.row["version"]
+
     async def flush(self) -> None:
         """Write everything the book holds at once."""
-        await store.flush(self.connection, self.gathered())
+        await store.flush(self.connection, self.gathered(), self.records)
 
     def gathered(self) -> dict[str, Sequence[Mapping[str, Any]]]:
         """Return the rows of everything the book holds, as `store.flush` takes them. Only once: counting ends here."""

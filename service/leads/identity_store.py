@@ -26,7 +26,9 @@ _CLAIM = text(
         ORDER BY kind COLLATE "C", value COLLATE "C"
         ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value
     )
-    SELECT kind, value, NULL AS held_as, NULL AS reason FROM made UNION ALL {held_by("claim")}"""
+    SELECT kind, value, NULL AS held_as, NULL AS reason FROM (
+        SELECT kind, value FROM claim EXCEPT SELECT kind, value FROM made
+    ) AS missed UNION ALL {held_by("claim")}"""
 )
 _OWNERS = text(
     """SELECT kind, value, lead_id FROM identities
@@ -111,18 +113,18 @@ async def claim_identities(
     found = Claimed()
     open_claims = dict(claims)
     while open_claims:
-        times = [(said or {}).get(identity) for identity in sorted(open_claims)]
-        rows = await fetch(connection, _CLAIM, now=now, said=times, **_columns(open_claims))
-        for row in rows:
+        times = [said.get(identity) for identity in sorted(open_claims)] if said else [None] * len(open_claims)
+        missed = []
+        for row in await fetch(connection, _CLAIM, now=now, said=times, **_columns(open_claims)):
             identity = Identity(row["kind"], row["value"])
             if row["reason"] is None:
-                del open_claims[identity]
+                missed.append(identity)
             else:
                 found.held.setdefault(identity, set()).add((row["held_as"], row["reason"]))
-        taken = await owners(connection, open_claims) if open_claims else {}
+        taken = await owners(connection, missed) if missed else {}
         # Whoever had it may have let go of it between the two statements: then it is claimed again.
         found.owned |= taken
-        open_claims = {identity: lead for identity, lead in open_claims.items() if identity not in taken}
+        open_claims = {identity: open_claims[identity] for identity in missed if identity not in taken}
     return found
 
 

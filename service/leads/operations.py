@@ -20,6 +20,7 @@ from service.leads.amend import amend, claim_for, clean_patch, flatten, merge_pa
 from service.leads.attributes.checking import checked, known_for
 from service.leads.attributes.definitions import Definitions
 from service.leads.book import Book, Entry, refuse_gone
+from service.leads.carrying_out import TakenIn
 from service.leads.errors import IdentityTaken, LeadNotFound
 from service.leads.identities import Identity, identities_of
 from service.leads.owning import insist_on_ownership
@@ -27,7 +28,7 @@ from service.leads.present import lead_out, transition_out, trial_out
 from service.leads.reason_codes import categories_of
 from service.leads.schemas import LeadCreate, LeadPatch, LeadUpsert, TransitionCreate, TransitionItem
 from service.leads.steps import completed, step_from, step_with
-from service.leads.take_in import TakenIn, take_into
+from service.leads.take_in import take_into
 from service.lifecycle.errors import LifecycleError
 from service.lifecycle.ledger import Step, advance, allowed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -46,6 +47,8 @@ _LOCK_MANY: Final = text(
 _HOLD: Final = text("SELECT id FROM leads WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 
 CHANGED: Final = "changed_leads"
+POSITION_COLUMN: Final = "position"
+"""What an event's row does not say: where it stands in the feed is for the database to tell."""
 NEW_JOURNEYS: Final = "new_journeys"
 _ADDED: Final[Mapping[str, Table]] = {
     table.name: table
@@ -65,8 +68,8 @@ _ADDED: Final[Mapping[str, Table]] = {
     )
 } | {NEW_JOURNEYS: journeys}
 _CHANGED_IDS: Final = "changed_ids"
-# A table that gets so many rows is copied into: for fewer, the round trips cost more than the JSON.
-_COPIED_FROM: Final = 100
+COPIED_FROM: Final = 100
+"""A table that gets so many rows is copied into: for fewer, the round trips cost more than the JSON."""
 _BULK: Final = (
     leads.name,
     transitions.name,
@@ -115,24 +118,33 @@ async def _locked(connection: AsyncConnection, ids: Collection[UUID]) -> list[di
     return await fetch(connection, _LOCK_MANY, ids=sorted(ids))
 
 
-async def flush(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
+async def flush(
+    connection: AsyncConnection,
+    rows: Mapping[str, Rows],
+    records: Mapping[str, bulk_store.Records] = MappingProxyType({}),
+) -> None:
     """Write the rows of all tables: a few in one statement, one round trip and one plan; tables that get many by COPY.
 
     The keys are the names of tables, ``changed_leads`` for rows of leads that exist, and ``new_journeys`` for journeys that cannot exist.
+    ``records`` are rows that can only be copied.
     """
     parts = {name: some for name, some in rows.items() if some}
-    many = [name for name in _BULK if len(parts.get(name, ())) >= _COPIED_FROM]
+    many = [name for name in _BULK if records.get(name) or len(parts.get(name, ())) >= COPIED_FROM]
     told: dict[str, Any] = {}
     if outbox.name in many:
-        told["position"] = await bulk_store.read_position(connection)
+        told[POSITION_COLUMN] = await bulk_store.read_position(connection)
+
+    async def copy(name: str) -> None:
+        same = told if name == outbox.name else {}
+        await bulk_store.copy_rows(connection, _ADDED[name], parts.get(name, ()), records.get(name, ()), **same)
+
     # Whatever else is written refers to the leads, so these come first.
     if leads.name in many:
-        await bulk_store.copy_rows(connection, leads, parts[leads.name])
+        await copy(leads.name)
     await _write(connection, {name: some for name, some in parts.items() if name not in many})
     for name in many:
         if name != leads.name:
-            same = told if name == outbox.name else {}
-            await bulk_store.copy_rows(connection, _ADDED[name], parts[name], **same)
+            await copy(name)
 
 
 async def _write(connection: AsyncConnection, rows: Mapping[str, Rows]) -> None:
@@ -161,7 +173,7 @@ def part_of(name: str, condition: str = "") -> str:
         )
     table = _ADDED[name]
     if table is outbox:
-        columns = [column.name for column in outbox.columns if column.name != "position"]
+        columns = [column.name for column in outbox.columns if column.name != POSITION_COLUMN]
         return (
             f"INSERT INTO outbox ({', '.join(columns)}, position) SELECT {', '.join(columns)}, "
             f"{POSITION} FROM {_recordset('outbox', name)}{condition}"

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from service.core.database import transaction
 from service.stats.store import folding, rebuilding
 
 FULL_BATCH: Final = 50_000
+# For each second of folding, so many seconds of rest, but never more than the longest.
+_REST: Final = 8.0
+_LONGEST_REST: Final = 5.0
 
 
 async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
-    """Fold up to ``limit`` deltas of each kind into the rollup, in the caller's transaction; return how many there were.
+    """Fold up to ``limit`` deltas of each kind into the rollup, in the caller's transaction; return how many there were of the kind that had most.
 
-    One folds at a time: while another does, or a rebuild runs, there is nothing to do. A full batch (the number is ``limit`` or more)
-    means that there may be more.
+    One folds at a time: while another does, or a rebuild runs, there is nothing to do. A full batch (the number is ``limit``) means that
+    there may be more.
     """
     if not await folding.try_lock(connection):
         return 0
-    folded = await folding.fold_cohorts(connection, limit) + await folding.fold_flows(connection, limit)
-    return folded + await folding.fold_wins(connection, limit)
+    return max([await one(connection, limit) for one in (folding.fold_cohorts, folding.fold_flows, folding.fold_wins)])
+
+
+class Folder:
+    """Folds again and again, and rests in between for the longer the more there was to do.
+
+    While a file comes in, a day's counters would be rewritten every second; later they are rewritten once for all. Questions add the deltas
+    to the rollup, so that nobody sees the difference.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._rests_until = 0.0
+
+    async def run(self) -> int:
+        """Fold, unless it is at rest; return how many deltas there were if there may be more at once, or else 0."""
+        began = time.monotonic()
+        if began < self._rests_until:
+            return 0
+        async with transaction(self._engine) as connection:
+            folded = await fold(connection)
+        if folded >= FULL_BATCH:
+            return folded
+        ended = time.monotonic()
+        self._rests_until = ended + min(_REST * (ended - began), _LONGEST_REST)
+        return 0
 
 
 async def rebuild(connection: AsyncConnection) -> None:

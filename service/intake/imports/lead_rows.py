@@ -20,8 +20,9 @@ from service.intake.imports.values import Unreadable, as_time
 from service.leads import identity_store
 from service.leads.attributes.checking import conform, known_for
 from service.leads.book import Book
+from service.leads.carrying_out import TakenIn
 from service.leads.identities import Identity, identities_of
-from service.leads.take_in import TakenIn, take_into
+from service.leads.take_in import take_into
 
 _PLAIN: Final = frozenset({*TEXT_FIELDS, "owner"})
 # Where a fault of cleaning points, and the field it is.
@@ -104,7 +105,7 @@ async def write(
         people = [Person(one.row, conform(one.cleaned, definitions)) for one in people]
     if options.mode != "upsert":
         people = await _of_mode(connection, people, options.mode, outcome)
-    taken = await take_into(book, [one.cleaned for one in people], via="import")
+    taken = await take_into(book, [one.cleaned for one in people], via="import", in_bulk=True)
     await opened()
     await book.flush()
     for one, what in zip(people, taken, strict=True):
@@ -143,8 +144,7 @@ def _note(outcome: Outcome, one: Person, what: TakenIn, book: Book) -> None:
         code, detail = getattr(what.error, "code", "refused"), getattr(what.error, "detail", "was refused")
         outcome.refuse(number, code, detail)
     else:
-        entry = book.entries[what.lead_id]
-        before, after = entry.version_before, entry.row["version"]
+        before, after = book.versions_of(what.lead_id)
         result = _RESULT_OF.get(what.result, "unchanged")
         outcome.done(number, result, what.lead_id, before=before, after=after)
     for fault in one.cleaned.faults:

@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 _IDLE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.1
 _AWAY_SECONDS: Final = 1.0
+_SWEPT_AFTER: Final = 8
 
 
 class Importers:
@@ -81,9 +82,9 @@ class Importers:
 
 async def work_until_idle(engine: AsyncEngine, stopping: Callable[[], bool]) -> None:
     """Work on imports until there is nothing to do for a while, or it is time to stop."""
-    # What a piece makes is given back by counting references, and what is left is looked for between pieces.
+    # What a piece makes is given back by counting references; what little is left is looked for after some pieces.
     gc.disable()
-    idle = 0.0
+    idle, pieces = 0.0, 0
     while idle < _IDLE_SECONDS and not stopping():
         try:
             done = await lanes.work(engine)
@@ -92,6 +93,8 @@ async def work_until_idle(engine: AsyncEngine, stopping: Callable[[], bool]) -> 
             if outage.retry_after(error) is None:
                 _log.exception("import_failed", error=type(getattr(error, "orig", None) or error).__name__)
             pause = _AWAY_SECONDS
-        gc.collect()
+        pieces += 1
+        if pause or pieces % _SWEPT_AFTER == 0:
+            gc.collect()
         idle = idle + pause if pause else 0.0
         await asyncio.sleep(pause)
