@@ -24,7 +24,7 @@ async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     """
     if not await folding.try_lock(connection):
         return 0
-    return max([await one(connection, limit) for one in (folding.fold_cohorts, folding.fold_flows, folding.fold_wins)])
+    return max([await folding.fold_oldest(connection, kind, limit) for kind in folding.KINDS])
 
 
 class Folder:

@@ -7,47 +7,18 @@ from typing import Final
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.definitions import KEPT_GRAINS, WIN_GRAINS
+from service.stats.store.levels import COHORTS, FLOWS, ORIGIN, WINS, Rollup
 
-_ORIGIN: Final = "TIMESTAMPTZ '2000-01-01 00:00:00+00'"
-_QUARTER: Final = f"date_bin('15 minutes', {{at}}, {_ORIGIN})"
-
-# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months; all days
-# that wins took likewise, beginning with a day's wins.
-_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12, 21: 1, 22: 21, 23: 22, 32: 22, 33: 32}
-
-# Days are many; cutting an instant to the day is ten times faster than asking the calendar for it.
-_STARTS: Final = {"day": f"date_bin('1 day', bucket, {_ORIGIN})"}
+_QUARTER: Final = f"date_bin('15 minutes', {{at}}, {ORIGIN})"
 
 
-def _levels(keys: tuple[str, ...], sums: dict[str, str]) -> dict[int, tuple[str, str]]:
-    """Return for each grain a name and the query of it, which adds up the next finer one: most of the work is done once."""
-    grains = WIN_GRAINS if "days" in keys else [(*kept, False) for kept in KEPT_GRAINS]
-    names = {grain: f"level_{grain}" for grain, *_ in grains}
-    added = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in sums.items())
-    by = ", ".join(str(number) for number in range(1, len(keys) + 1))
-    found = {0: (names[0], "")}
-    for grain, unit, whole, pooled in grains[1:]:
-        start = _STARTS.get(str(unit), f"date_trunc('{unit}', bucket, 'UTC')")
-        given = {"bucket": f"{start} AS bucket"}
-        given |= {"campaign": "NULL::text AS campaign"} if whole else {}
-        given |= {"days": "0 AS days"} if pooled else {}
-        placed = ", ".join(given.get(key, key) for key in keys)
-        found[grain] = names[grain], f"SELECT {placed}, {added} FROM {names[_FINER[grain]]} GROUP BY {by}"  # noqa: S608  constants
-    return found
-
-
-def _rebuild(kind: str, keys: dict[str, bool], sums: dict[str, str], counted: str) -> TextClause:
+def _rebuild(rollup: Rollup, counted: str) -> TextClause:
     """Return the statement that counts a rollup anew from ``counted``, which has its quarter hours, and writes what differs.
 
-    ``keys`` says of each column whether it may be null, ``sums`` of what type each sum is. What is right stays as it is: there is nothing to
-    write for it, and nothing to clear away afterwards. The counts of what was deleted are asked for so that the deleting is done before the
-    inserting: a row may come back under its old key.
+    What is right stays as it is: there is nothing to write for it, and nothing to clear away afterwards. The counts of what was deleted are
+    asked for so that the deleting is done before the inserting: a row may come back under its old key.
     """
-    levels = _levels(tuple(keys), sums)
-    named = ", ".join((*keys, *sums))
-    queries = ", ".join(f"{name} AS ({query or counted})" for name, query in levels.values())
-    every = " UNION ALL ".join(f"SELECT {grain} AS grain, {named} FROM {name}" for grain, (name, _) in levels.items())  # noqa: S608  constants
+    kind, keys, sums = rollup.kind, rollup.keys, rollup.sums
     # No null equals another one, and only what is equal can be hashed.
     same = [f"held.{key} = every.{key}" for key, is_null in keys.items() if not is_null]
     for key in (key for key, is_null in keys.items() if is_null):
@@ -59,13 +30,13 @@ def _rebuild(kind: str, keys: dict[str, bool], sums: dict[str, str], counted: st
     taken = ", ".join(f"every.{name}" for name in ("grain", *keys, *sums))
     return text(
         f"""
-        WITH folded AS (DELETE FROM {kind}_deltas RETURNING 1), {queries}, every AS ({every}), wrong AS MATERIALIZED (
+        WITH folded AS (DELETE FROM {kind}_deltas RETURNING 1), {rollup.levels(counted)}, wrong AS MATERIALIZED (
             SELECT held.ctid AS place, {taken} FROM every FULL JOIN {kind}_rollup AS held
             ON held.grain = every.grain AND {" AND ".join(same)} WHERE {differs}
         ), emptied AS (
             DELETE FROM {kind}_rollup WHERE ctid IN (SELECT place FROM wrong WHERE place IS NOT NULL) RETURNING 1
         )
-        INSERT INTO {kind}_rollup (grain, {named}) SELECT grain, {named} FROM wrong
+        INSERT INTO {kind}_rollup (grain, {rollup.named}) SELECT grain, {rollup.named} FROM wrong
         WHERE grain IS NOT NULL AND (SELECT count(*) FROM folded) + (SELECT count(*) FROM emptied) >= 0
         ORDER BY grain, {", ".join(keys)}
         """  # noqa: S608  put together from constants
@@ -73,18 +44,14 @@ def _rebuild(kind: str, keys: dict[str, bool], sums: dict[str, str], counted: st
 
 
 _REBUILD_COHORTS: Final = _rebuild(
-    "cohort",
-    {"bucket": False, "channel": True, "campaign": True, "entry_stage": False, "cell": False},
-    {"count": "bigint"},
+    COHORTS,
     f"""SELECT {_QUARTER.format(at="started_at")} AS bucket, channel, campaign, entry_stage, cell, count(*) AS count
     FROM journeys WHERE counted GROUP BY 1, 2, 3, 4, 5""",  # noqa: S608  put together from constants
 )
 
 # Who begins anew comes into one journey and goes out of the one before.
 _REBUILD_FLOWS: Final = _rebuild(
-    "flow",
-    {"bucket": False, "channel": True, "campaign": True, "from_stage": True, "to_stage": False},
-    {"moved_in": "bigint", "moved_out": "bigint"},
+    FLOWS,
     f"""SELECT {_QUARTER.format(at="occurred_at")} AS bucket, j.channel, j.campaign, from_stage, to_stage,
         sum(moved_in) AS moved_in, sum(moved_out) AS moved_out
     FROM (
@@ -98,17 +65,7 @@ _REBUILD_FLOWS: Final = _rebuild(
 )
 
 _REBUILD_WINS: Final = _rebuild(
-    "win",
-    {
-        "axis": False,
-        "bucket": False,
-        "channel": True,
-        "campaign": True,
-        "entry_stage": False,
-        "currency": True,
-        "days": False,
-    },
-    {"count": "bigint", "amount": "numeric", "squares": "numeric", "seconds": "bigint"},
+    WINS,
     f"""SELECT axis, {_QUARTER.format(at="at")} AS bucket, channel, campaign, entry_stage,
         CASE WHEN amount IS NULL THEN NULL ELSE currency END AS currency,
         floor(extract(epoch FROM won_at - started_at) / 86400)::int AS days, count(*) AS count, sum(coalesce(amount, 0)) AS amount,
