@@ -18,8 +18,8 @@ from service.core.ids import new_id
 from service.leads import store
 from service.leads.counting import Deltas, share_of
 from service.leads.duplicates.pairs import Pairs
-from service.leads.entries import Entry
-from service.leads.errors import LeadErased, LeadMerged, LeadNotFound
+from service.leads.entries import Entry, refuse_gone
+from service.leads.errors import LeadMerged, LeadNotFound
 from service.leads.lives import journey_of, journey_row, life_of, number_before, projection
 from service.leads.present import activity_out, lead_out, transition_out
 from service.lifecycle.ledger import Journey, Life, Replayed, Step, Transition, advance
@@ -341,11 +341,3 @@ class Book:
         if before is not None:
             self._deltas.count_journey(before, -1)
         self._deltas.count_journey(share_of(journey), 1)
-
-
-def refuse_gone(row: Mapping[str, Any]) -> None:
-    """Raise `LeadErased` or `LeadMerged` for a lead that nothing can be done to any more."""
-    if row["erased_at"] is not None:
-        raise LeadErased(f"lead {row['id']} was erased")
-    if row["merged_into"] is not None:
-        raise LeadMerged(row["id"], row["merged_into"])

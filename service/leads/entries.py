@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from service.leads.counting import Share, share_of
+from service.leads.errors import LeadErased, LeadMerged
 from service.leads.lives import entered_as
 from service.lifecycle.ledger import Life
 
@@ -36,3 +37,11 @@ class Entry:
         if number not in self.entered_as:
             self.entered_as[number] = entered_as(self.row)
         return self.entered_as[number]
+
+
+def refuse_gone(row: Mapping[str, Any]) -> None:
+    """Raise `LeadErased` or `LeadMerged` for a lead that nothing can be done to any more."""
+    if row["erased_at"] is not None:
+        raise LeadErased(f"lead {row['id']} was erased")
+    if row["merged_into"] is not None:
+        raise LeadMerged(row["id"], row["merged_into"])
