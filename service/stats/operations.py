@@ -96,7 +96,7 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
         series, totals = progress(question, cells), progress(question, all_cells)
     else:
         moves, all_moves = await with_totals(
-            question, lambda asked: move_counts(connection, asked, edges, since=edges[0])
+            question, lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False)
         )
         series, totals = entries(moves), entries(all_moves)
     described = definition(question, trend_text(question, query.interval)) | {"interval": query.interval}

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Table,
+    Text,
     and_,
     bindparam,
     cast,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    null,
     or_,
     select,
     union_all,
@@ -55,15 +57,20 @@ async def cohort_counts(connection: AsyncConnection, question: Question, bounds:
 
 
 async def move_counts(
-    connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, since: datetime
+    connection: AsyncConnection,
+    question: Question,
+    bounds: Sequence[datetime],
+    *,
+    since: datetime,
+    by_source: bool = True,
 ) -> list[MoveCount]:
     """Return how many moves between two stages fell into each bucket and group, in one statement.
 
-    Bucket 0 holds those from ``since`` until the first bound.
+    Bucket 0 holds those from ``since`` until the first bound. Not ``by_source``, all moves into a stage are one, from nowhere.
     """
     edges = [since, *bounds] if since < bounds[0] else list(bounds)
     counted = question.is_rolled_up(*edges)
-    statement = moves_counted(Shape.of(question), rolled=counted, bucketed=len(edges) > 2)
+    statement = moves_counted(Shape.of(question), rolled=counted, bucketed=len(edges) > 2, by_source=by_source)
     given = sources.parameters(question) | intervals(
         question, edges, rolled=counted, first=1 + len(bounds) - len(edges)
     )
@@ -172,9 +179,12 @@ def cells_counted(shape: Shape, *, rolled: bool, bucketed: bool, by_cell: bool =
     return (_cohort_rolled if rolled else _cohort_rows)(shape, bucketed=bucketed, by_cell=by_cell)
 
 
-def moves_counted(shape: Shape, *, rolled: bool, bucketed: bool) -> Select[Any]:
-    """Return the statement that counts moves by bucket, group and the two stages: what came in and what went out."""
-    return (_flow_rolled if rolled else _flow_rows)(shape, bucketed=bucketed)
+def moves_counted(shape: Shape, *, rolled: bool, bucketed: bool, by_source: bool = True) -> Select[Any]:
+    """Return the statement that counts moves by bucket, group and the two stages: what came in and what went out.
+
+    Not ``by_source``, the stage they came from is null.
+    """
+    return (_flow_rolled if rolled else _flow_rows)(shape, bucketed=bucketed, by_source=by_source)
 
 
 @lru_cache(maxsize=512)
@@ -206,16 +216,20 @@ def _cohort_rows(shape: Shape, *, bucketed: bool, by_cell: bool) -> Select[Any]:
     )
 
 
+def _with_source(by: list[ColumnElement[Any]], *, by_source: bool) -> list[ColumnElement[Any]]:
+    return by if by_source else [*by[:-1], cast(null(), Text).label("from_stage"), by[-1]]
+
+
 @lru_cache(maxsize=512)
-def _flow_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
+def _flow_rolled(shape: Shape, *, bucketed: bool, by_source: bool) -> Select[Any]:
     names = ("bucket", "channel", "campaign", "from_stage", "to_stage")
     rows = rolled(flow_rollup, flow_deltas, names, ("moved_in", "moved_out"))
     dimensions = Dimensions(shape, rows)
     bucket = counted_bucket(rows, bucketed=bucketed)
-    by = [*dimensions.keys, rows.c.from_stage, rows.c.to_stage]
+    by = [*dimensions.keys, *([rows.c.from_stage] if by_source else []), rows.c.to_stage]
     moved_in, moved_out = _total(rows.c.moved_in), _total(rows.c.moved_out)
     return (
-        select(bucket, *by, moved_in, moved_out)
+        select(bucket, *_with_source(by, by_source=by_source), moved_in, moved_out)
         .where(*dimensions.conditions)
         .group_by(*([bucket] if bucketed else []), *by)
         .having(or_(moved_in != 0, moved_out != 0))
@@ -223,16 +237,16 @@ def _flow_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
 
 
 @lru_cache(maxsize=512)
-def _flow_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
+def _flow_rows(shape: Shape, *, bucketed: bool, by_source: bool) -> Select[Any]:
     move = sources.moves(known=shape.known)
     sided, side = sources.sides(move)
     journey = sources.counted_journeys(windowed=False, known=shape.known)
     dimensions = Dimensions(shape, journey)
     bucket = bucket_of(move.c.occurred_at, bucketed=bucketed)
-    by = [*dimensions.keys, move.c.from_stage, move.c.to_stage]
+    by = [*dimensions.keys, *([move.c.from_stage] if by_source else []), move.c.to_stage]
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
     return (
-        select(bucket, *by, _total(side.c.moved_in), _total(side.c.moved_out))
+        select(bucket, *_with_source(by, by_source=by_source), _total(side.c.moved_in), _total(side.c.moved_out))
         .select_from(dimensions.joined(sided.join(journey, of_journey)))
         .where(sources.in_bounds(move.c.occurred_at), *dimensions.conditions)
         .group_by(*([bucket] if bucketed else []), *by)
