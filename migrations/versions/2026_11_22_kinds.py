@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "2026_11_22_kinds"
-down_revision = "2026_11_22_told"
+down_revision = "2026_11_22_turns"
 branch_labels = None
 depends_on = None
 
