@@ -21,40 +21,42 @@ Name = str | None
 NOT_WON: Final = np.iinfo(np.int64).max
 """What stands for the time of a win that never was."""
 
-_BEFORE_ALL: Final = np.iinfo(np.int64).min
+BEFORE_ALL: Final = np.iinfo(np.int64).min
+"""What stands for the time of a journey among its touches."""
+
 _DAY: Final = 86_400e6
 _PASSES: Final = 12
 _LARGEST: Final = 2**62
 _IDS_FROM: Final = 3
+_AT_ONCE: Final = 200_000
 
 Marks = NDArray[np.bool_]
 
 
 class Rows(NamedTuple):
-    """Journeys or touches as columns: the two halves of the lead's id, the journey's number, and a number for the name.
+    """Journeys, and after them touches, as columns: the two halves of the lead's id, the journey's number, a number for the name, and when.
 
-    ``at`` is when the journey was won or the touch happened, in microseconds.
+    ``at`` is in microseconds; it is `BEFORE_ALL` for journeys, so that each stands before its touches.
     """
 
     high: NDArray[np.uint64]
     low: NDArray[np.uint64]
-    numbers: Integers
-    names: Integers
+    numbers: NDArray[np.int32]
+    names: NDArray[np.int32]
     at: Integers
 
 
-class Touches(NamedTuple):
-    """Touches, and the two halves of the ids that tell those of one time apart."""
+class Ids(NamedTuple):
+    """The two halves of the ids of the touches, which tell those of one time apart."""
 
-    rows: Rows
     high: NDArray[np.uint64]
     low: NDArray[np.uint64]
 
 
 class Journeys(NamedTuple):
-    """Journeys, and what each brought: a number for the currency (0: none) and the amount, nan where none was told."""
+    """When journeys were won (or `NOT_WON`), and what each brought: a number for the currency (0: none) and the amount, or nan."""
 
-    rows: Rows
+    won: Integers
     currencies: Integers
     amounts: Floats
 
@@ -86,16 +88,17 @@ class _Walked(NamedTuple):
 
 
 def paths_of(
+    rows: Rows,
+    ids: Ids,
     journeys: Journeys,
-    touches: Touches,
     names: Sequence[Name],
     currencies: Sequence[str | None],
     *,
     lookback: int | None,
 ) -> Paths:
     """Return how many journeys took each path. ``lookback`` microseconds before the win is how far a touch may be away."""
-    walked = _walked(journeys.rows, touches, lookback)
-    lengths = np.bincount(walked.journey, minlength=len(journeys.rows.at))
+    walked = _walked(rows, ids, journeys.won, lookback)
+    lengths = np.bincount(walked.journey, minlength=len(journeys.won))
     starts = (
         np.flatnonzero(np.append(True, walked.journey[1:] != walked.journey[:-1]))
         if walked.journey.size
@@ -103,7 +106,7 @@ def paths_of(
     )
     bare = np.flatnonzero(lengths == 0)
     found = Paths()
-    _collect(found, journeys, bare, journeys.rows.names[bare][:, None], names, currencies)
+    _collect(found, journeys, bare, rows.names[bare][:, None], names, currencies)
     of = walked.journey[starts]
     for length in np.unique(lengths[of]).tolist():
         some = lengths[of] == length
@@ -113,23 +116,21 @@ def paths_of(
     return found
 
 
-def _walked(journeys: Rows, touches: Touches, lookback: int | None) -> _Walked:
-    begun = journeys._replace(at=np.full(len(journeys.at), _BEFORE_ALL))
-    rows = Rows(*(np.concatenate(both) for both in zip(begun, touches.rows, strict=True)))
-    order, together = _in_order(rows, touches)
+def _walked(rows: Rows, ids: Ids, won_at: Integers, lookback: int | None) -> _Walked:
+    order, together = _in_order(rows, ids)
     # A journey stands before its touches; touches that none stands before are of journeys nobody asked for.
     start = np.flatnonzero(~together)
     head = np.repeat(order[start], np.diff(np.append(start, len(order))))
-    kept = np.flatnonzero(together & (head < len(journeys.at)))
+    kept = np.flatnonzero(together & (head < len(won_at)))
     journey, touch = head[kept], order[kept]
-    won, at = journeys.at[journey], rows.at[touch]
+    won, at = won_at[journey], rows.at[touch]
     counts = at <= won
     if lookback is not None:
         counts &= (won == NOT_WON) | (at >= won - lookback)
     return _Walked(journey[counts], rows.names[touch][counts], at[counts])
 
 
-def _in_order(rows: Rows, touches: Touches) -> tuple[Integers, Marks]:
+def _in_order(rows: Rows, ids: Ids) -> tuple[Integers, Marks]:
     """Return the order by lead, journey, time and id, and which rows are then of the same journey as the row before.
 
     Ids of leads grow with time, and so rows come nearly in their order: merging by the first half of the id has little to do. What
@@ -139,7 +140,7 @@ def _in_order(rows: Rows, touches: Touches) -> tuple[Integers, Marks]:
     alike = _as_before(rows.high[order])
     active = np.flatnonzero(alike)
     for _ in range(_PASSES):
-        wrong = active[_is_after(rows, touches, order[active - 1], order[active])]
+        wrong = _are_wrong(rows, ids, order, active)
         if not wrong.size:
             break
         swapped = wrong[wrong % 2 == wrong[0] % 2]
@@ -148,7 +149,7 @@ def _in_order(rows: Rows, touches: Touches) -> tuple[Integers, Marks]:
         again[wrong] = again[swapped - 1] = again[swapped + 1] = True
         active = np.flatnonzero(again[:-1] & alike)
     else:
-        _sort_blocks(order, alike, active, rows, touches)
+        _sort_blocks(order, alike, active, rows, ids)
     return order, alike & _as_before(rows.low[order]) & _as_before(rows.numbers[order])
 
 
@@ -158,31 +159,41 @@ def _as_before(column: NDArray[Any]) -> Marks:
     return same
 
 
-def _sort_blocks(order: Integers, alike: Marks, active: Integers, rows: Rows, touches: Touches) -> None:
+def _sort_blocks(order: Integers, alike: Marks, active: Integers, rows: Rows, ids: Ids) -> None:
     """Put those in order whose leads' ids begin alike, where that is not done yet: of these the many touches of one lead."""
     block = np.cumsum(~alike)
     left = np.flatnonzero(np.isin(block, block[active]))
     some = order[left]
     # Journeys have no such ids, and need none: nothing has their time.
-    touch = np.maximum(some - (len(rows.at) - len(touches.high)), 0)
-    keys = (touches.low[touch], touches.high[touch], rows.at[some], rows.numbers[some], rows.low[some], block[left])
+    touch = np.maximum(some - (len(rows.at) - len(ids.high)), 0)
+    keys = (ids.low[touch], ids.high[touch], rows.at[some], rows.numbers[some], rows.low[some], block[left])
     order[left] = some[np.lexsort(keys)]
 
 
-def _is_after(rows: Rows, touches: Touches, one: Integers, other: Integers) -> Marks:
+def _are_wrong(rows: Rows, ids: Ids, order: Integers, active: Integers) -> Integers:
+    """Return which of these places should stand before the one before; a part at a time, for there may be millions."""
+    parts = (active[start : start + _AT_ONCE] for start in range(0, len(active), _AT_ONCE))
+    return np.concatenate(
+        [np.empty(0, dtype=np.int64), *(part[_is_after(rows, ids, order[part - 1], order[part])] for part in parts)]
+    )
+
+
+def _is_after(rows: Rows, ids: Ids, one: Integers, other: Integers) -> Marks:
     """Return whether rows of leads whose ids begin alike come after others."""
     after = np.zeros(len(one), dtype=np.bool_)
     place = np.arange(len(one))
-    for number, column in enumerate((rows.low, rows.numbers, rows.at, touches.high, touches.low)):
+    columns: tuple[NDArray[Any], ...] = (rows.low, rows.numbers, rows.at, ids.high, ids.low)
+    for number, column in enumerate(columns):
         if number == _IDS_FROM:
-            journeys = len(rows.at) - len(touches.high)
+            journeys = len(rows.at) - len(ids.high)
             one, other = one - journeys, other - journeys
         mine, others = column[one], column[other]
         after[place[mine > others]] = True
         equal = np.flatnonzero(mine == others)
         if not equal.size:
             break
-        one, other, place = one[equal], other[equal], place[equal]
+        if len(equal) < len(place):
+            one, other, place = one[equal], other[equal], place[equal]
     return after
 
 
@@ -197,7 +208,7 @@ def _collect(
     """Add journeys with the names (n, length) of their touches."""
     if not which.size:
         return
-    won = journeys.rows.at[which] != NOT_WON
+    won = journeys.won[which] != NOT_WON
     state = np.where(won, 1 + journeys.currencies[which], 0)
     states = 1 + len(currencies)
     keys = _path_keys(steps, len(names)) * states + state
@@ -231,13 +242,13 @@ def _decay(
     names: Sequence[Name],
     currencies: Sequence[str | None],
 ) -> None:
-    several = (journeys.rows.at[walked.journey] != NOT_WON) & (lengths[walked.journey] > 1)
+    several = (journeys.won[walked.journey] != NOT_WON) & (lengths[walked.journey] > 1)
     journey, name = walked.journey[several], walked.name[several]
     if not journey.size:
         return
     first = np.flatnonzero(np.append(True, journey[1:] != journey[:-1]))
     length = np.diff(np.append(first, len(journey)))
-    age = (journeys.rows.at[journey] - walked.at[several]) / _DAY
+    age = (journeys.won[journey] - walked.at[several]) / _DAY
     youngest = np.repeat(age[first + length - 1], length)
     worth = 2.0 ** ((youngest - age) / HALF_LIFE)
     share = worth / np.repeat(np.add.reduceat(worth, first), length)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.stats.estimators.credit import RULES
-from service.stats.touches import NOT_WON, Journeys, Paths, Rows, Touches, paths_of
+from service.stats.touches import BEFORE_ALL, NOT_WON, Ids, Journeys, Paths, Rows, paths_of
 
 NAMES = ["web", None, "fair"]
 CURRENCIES = [None, "EUR"]
@@ -50,7 +50,7 @@ def naive(told: dict, touches: list, lookback: int | None) -> Paths:
 
 def rows(leads: list, numbers: list, names: list, at: list) -> Rows:
     high, low = halves(leads)
-    return Rows(high, low, *(np.array(one, dtype=np.int64) for one in (numbers, names, at)))
+    return Rows(high, low, np.array(numbers, np.int32), np.array(names, np.int32), np.array(at, np.int64))
 
 
 def halves(pairs: list) -> np.ndarray:
@@ -62,25 +62,24 @@ def halves(pairs: list) -> np.ndarray:
 def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> None:
     # The ids of touches are all different, and in no order.
     touches = [((high, place), one) for place, one in enumerate(drawn) for high in [one[-1]]]
+    everything = [*told, *(one for _, one in touches)]
+    all_rows = rows(
+        [one[:2] for one in everything],
+        [one[2] for one in everything],
+        [one[0] for one in told.values()] + [one[3] for _, one in touches],
+        [BEFORE_ALL for _ in told] + [one[4] * DAY for _, one in touches],
+    )
     journeys = Journeys(
-        rows(
-            [key[:2] for key in told],
-            [key[2] for key in told],
-            [one[0] for one in told.values()],
-            [NOT_WON if one[1] is None else one[1] * DAY for one in told.values()],
-        ),
+        np.array([NOT_WON if one[1] is None else one[1] * DAY for one in told.values()], dtype=np.int64),
         np.array([one[2] for one in told.values()], dtype=np.int64),
         np.array([one[3] for one in told.values()], dtype=np.float64),
     )
-    of_touches = rows(
-        [one[:2] for _, one in touches],
-        [one[2] for _, one in touches],
-        [one[3] for _, one in touches],
-        [one[4] * DAY for _, one in touches],
-    )
-    touched = Touches(of_touches, *halves([place for place, _ in touches]))
+    ids = Ids(*halves([place for place, _ in touches]))
     limit = None if lookback is None else lookback * DAY
-    found, expected = paths_of(journeys, touched, NAMES, CURRENCIES, lookback=limit), naive(told, touches, lookback)
+    found, expected = (
+        paths_of(all_rows, ids, journeys, NAMES, CURRENCIES, lookback=limit),
+        naive(told, touches, lookback),
+    )
     assert found.not_won == expected.not_won
     assert found.touched == expected.touched
     assert found.won == expected.won
@@ -91,8 +90,8 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
 
 def test_a_long_path_is_put_in_order() -> None:
     at = np.random.default_rng(3).permutation(200)
-    journeys = Journeys(rows([(1, 1)], [1], [0], [NOT_WON]), np.zeros(1, np.int64), np.full(1, np.nan))
-    of_touches = rows([(1, 1)] * 200, [1] * 200, (at % 3).tolist(), (at * DAY).tolist())
-    touched = Touches(of_touches, *halves([(0, one) for one in range(200)]))
-    found = paths_of(journeys, touched, NAMES, CURRENCIES, lookback=None)
+    journeys = Journeys(np.full(1, NOT_WON), np.zeros(1, np.int64), np.full(1, np.nan))
+    all_rows = rows([(1, 1)] * 201, [1] * 201, [0, *(at % 3).tolist()], [BEFORE_ALL, *(at * DAY).tolist()])
+    ids = Ids(*halves([(0, one) for one in range(200)]))
+    found = paths_of(all_rows, ids, journeys, NAMES, CURRENCIES, lookback=None)
     assert found.not_won == Counter([tuple(NAMES[place % 3] for place in range(200))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -42,9 +42,9 @@ from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
-from service.stats.store.packing import NEVER, joined_up, unpacked
+from service.stats.store.packing import NEVER, joined_up
 from service.stats.store.rows import read_rows
-from service.stats.touches import Journeys, Paths, Rows, Touches, paths_of
+from service.stats.touches import BEFORE_ALL, Ids, Journeys, Paths, Rows, paths_of
 
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
 _ROOM: Final = 16
@@ -81,43 +81,57 @@ class _Packed(NamedTuple):
     amounts: bytes | None
 
 
-def _paths(found: Sequence[_Packed], lookback: timedelta | None) -> Paths:
+def _paths(found: list[_Packed], lookback: timedelta | None) -> Paths:
     names = list(dict.fromkeys(one.name for one in found))
     currencies = list(dict.fromkeys([None, *(one.currency for one in found)]))
+    found.sort(key=lambda one: one.is_touch)
     journeys = [one for one in found if not one.is_touch]
-    rows = _unpacked(journeys, names)
-    # A journey that was not won has no time of it, and no amount that counts.
     held = [len(one.leads) // _ROOM for one in journeys]
-    currency = np.repeat([currencies.index(one.currency) for one in journeys] or [0], held or [0]).astype(np.int64)
-    amounts = [
-        np.frombuffer(one.amounts or b"", dtype=">f8") if one.is_won else np.full(number, np.nan)
-        for one, number in zip(journeys, held, strict=True)
-    ]
-    told = Journeys(rows, currency, np.concatenate([np.empty(0), *amounts]))
+    told = Journeys(
+        _joined([_won(one, number) for one, number in zip(journeys, held, strict=True)], np.int64),
+        np.repeat(np.array([currencies.index(one.currency) for one in journeys], dtype=np.int64), held),
+        _joined([_amounts(one, number) for one, number in zip(journeys, held, strict=True)], np.float64),
+    )
+    rows, ids = _unpacked(found, names), Ids(*_halves([one.ids or b"" for one in found]))
+    # Packed, they take as much room again.
+    journeys.clear()
+    found.clear()
     limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    touched = [one for one in found if one.is_touch]
-    touches = Touches(_unpacked(touched, names), *_halves(one.ids or b"" for one in touched))
-    return paths_of(told, touches, names, currencies, lookback=limit)
+    return paths_of(rows, ids, told, names, currencies, lookback=limit)
+
+
+def _won(one: _Packed, number: int) -> NDArray[Any]:
+    return np.frombuffer(one.at, dtype=">i8") if one.at else np.full(number, NEVER)
+
+
+def _amounts(one: _Packed, number: int) -> NDArray[Any]:
+    return np.frombuffer(one.amounts, dtype=">f8") if one.amounts else np.full(number, np.nan)
 
 
 def _unpacked(found: Sequence[_Packed], names: Sequence[str | None]) -> Rows:
     held = [len(one.leads) // _ROOM for one in found]
-    times = [
-        unpacked(one.at, 1)[:, 0] if one.at else np.full(number, NEVER) for one, number in zip(found, held, strict=True)
-    ]
     codes = {name: code for code, name in enumerate(names)}
+    times = [
+        np.frombuffer(one.at or b"", dtype=">i8") if one.is_touch else np.full(number, BEFORE_ALL)
+        for one, number in zip(found, held, strict=True)
+    ]
     return Rows(
-        *_halves(one.leads for one in found),
-        np.repeat(np.array([one.number for one in found], dtype=np.int64), held),
-        np.repeat(np.array([codes[one.name] for one in found], dtype=np.int64), held),
-        np.concatenate([np.empty(0, dtype=np.int64), *times]),
+        *_halves([one.leads for one in found]),
+        np.repeat(np.array([one.number for one in found], dtype=np.int32), held),
+        np.repeat(np.array([codes[one.name] for one in found], dtype=np.int32), held),
+        _joined(times, np.int64),
     )
 
 
-def _halves(ids: Iterable[bytes]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _halves(ids: Sequence[bytes]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return ids of sixteen bytes each as two numbers that are ordered as they are."""
-    both = np.frombuffer(b"".join(ids), dtype=">u8").reshape(-1, 2)
-    return both[:, 0].astype(np.uint64), both[:, 1].astype(np.uint64)
+    pairs = [np.frombuffer(some, dtype=">u8").reshape(-1, 2) for some in ids]
+    return _joined([pair[:, 0] for pair in pairs], np.uint64), _joined([pair[:, 1] for pair in pairs], np.uint64)
+
+
+def _joined(parts: Sequence[NDArray[Any]], kind: type[Any]) -> NDArray[Any]:
+    whole = np.empty(sum(map(len, parts)), dtype=kind)
+    return np.concatenate(parts, out=whole) if parts else whole
 
 
 @lru_cache(maxsize=64)
