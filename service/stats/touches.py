@@ -83,7 +83,7 @@ class _Walked(NamedTuple):
     """The touches that count, in order, and of which journey each is."""
 
     journey: Integers
-    name: Integers
+    name: NDArray[np.int32]
     at: Integers
 
 
@@ -201,7 +201,7 @@ def _collect(
     found: Paths,
     journeys: Journeys,
     which: Integers,
-    steps: Integers,
+    steps: NDArray[np.int32],
     names: Sequence[Name],
     currencies: Sequence[str | None],
 ) -> None:
@@ -226,7 +226,7 @@ def _collect(
             found.touched[name] += count
 
 
-def _path_keys(steps: Integers, names: int) -> Integers:
+def _path_keys(steps: NDArray[np.int32], names: int) -> Integers:
     length = steps.shape[1]
     if names**length < _LARGEST // 1_000:
         keys: Integers = steps @ (names ** np.arange(length))
