@@ -21,6 +21,7 @@ from service.stats.definitions import Skips
 from service.stats.estimators.survival import Floats, Spans
 from service.stats.funnel import RUNGS
 from service.stats.question import Key, Question
+from service.stats.side_by_side import side_by_side
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.milestones import reached_at, whole_journeys
@@ -62,15 +63,16 @@ class Lifelines:
     def times_to(self) -> dict[str, Callable[[], Spans]]:
         """Return, for each stage after the entry, what finds how long journeys took to it, were on the way, or left for good.
 
-        These can be called side by side.
+        These can be called side by side. It is called itself from a thread beside the loop.
         """
         has_left = self._churned != NEVER
         # Whether a stage was reached goes along as a bit of its own, so that the ages of all are sorted once for all stages.
         bits = np.zeros(len(self), dtype=np.int64)
         for place, there in enumerate(self._reached.values()):
             bits |= (there != NEVER).astype(np.int64) << place
-        ages = sorted_spans(self._took(self._now, ~has_left) << len(RUNGS) | bits[~has_left])
-        left = sorted_spans(self._took(self._churned, has_left) << len(RUNGS) | bits[has_left])
+        open_still = self._took(self._now, ~has_left) << len(RUNGS) | bits[~has_left]
+        gone = self._took(self._churned, has_left) << len(RUNGS) | bits[has_left]
+        ages, left = side_by_side([partial(sorted_spans, open_still, ages=True), partial(sorted_spans, gone)])
         return {stage: partial(self._time_to, stage, 1 << place, ages, left) for place, stage in enumerate(RUNGS[1:])}
 
     def _time_to(self, stage: str, bit: int, ages: Instants, left: Instants) -> Spans:
@@ -84,10 +86,10 @@ class Lifelines:
         return np.maximum(until - self._started[which], 0)
 
 
-def sorted_spans(spans: Instants) -> Instants:
-    """Return spans in ascending order."""
-    # Rows come nearly in the order in which journeys began: where that is so, a sort by merging has little to do.
-    spans.sort(kind="stable")
+def sorted_spans(spans: Instants, *, ages: bool = False) -> Instants:
+    """Return spans in ascending order; ``ages`` are spans until now."""
+    # Rows come nearly in the order in which journeys began, and so do their ages: there is little to merge.
+    spans.sort(kind="stable" if ages else None)
     return spans
 
 

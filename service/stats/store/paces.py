@@ -112,8 +112,8 @@ def _spans(stays: Sequence[_Stays], now: datetime) -> Spans:
         ended.append(left[over] - entered[over])
         if lasts:
             lasting.append(since_origin(now) - entered[(entered != NEVER) & ~is_left])
-    both = (sorted_spans(np.maximum(np.concatenate([np.empty(0, np.int64), *some]), 0)) for some in (lasting, ended))
-    return Spans(tuple(both), MICROSECONDS_A_DAY)
+    still, over = (np.maximum(np.concatenate([np.empty(0, np.int64), *some]), 0) for some in (lasting, ended))
+    return Spans((sorted_spans(still, ages=True), sorted_spans(over)), MICROSECONDS_A_DAY)
 
 
 async def read_paces(connection: AsyncConnection, question: Question, *, now: datetime) -> dict[Key, Pace]:
