@@ -22,7 +22,7 @@ _DATABASE: Final = "postgres"
 # Written once, into a fresh cluster. fsync stays on: what was acknowledged must survive a power cut here too.
 _CONFIGURATION: Final = """
 max_connections = 200
-shared_buffers = 256MB
+shared_buffers = {shared_buffers}MB
 max_wal_size = 2GB
 checkpoint_timeout = 15min
 wal_compression = on
@@ -42,7 +42,7 @@ class EmbeddedPostgresError(Exception):
 
 
 @contextmanager
-def embedded_postgres(data_dir: Path, configuration: str = _CONFIGURATION) -> Iterator[str]:
+def embedded_postgres(data_dir: Path, configuration: str | None = None) -> Iterator[str]:
     """Start (or join) the server under ``data_dir/postgres`` and yield its address; the last one out stops it."""
     pgdata = (data_dir / "postgres").expanduser().resolve()
     pgdata.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,9 @@ def embedded_postgres(data_dir: Path, configuration: str = _CONFIGURATION) -> It
     if not (pgdata / "PG_VERSION").exists():
         server.ensure_pgdata_inited()
         with (pgdata / "postgresql.conf").open("a") as file:
-            file.write(configuration)
+            file.write(
+                _CONFIGURATION.format(shared_buffers=_shared_buffers()) if configuration is None else configuration
+            )
     _forget_the_dead(server)
     _start(server)
     try:
@@ -58,6 +60,11 @@ def embedded_postgres(data_dir: Path, configuration: str = _CONFIGURATION) -> It
     finally:
         _forget_the_dead(server)
         server.cleanup()
+
+
+def _shared_buffers() -> int:
+    """Return how much memory the server keeps pages in, in MiB: an eighth of what there is, up to what a million leads' indexes take."""
+    return min(psutil.virtual_memory().total >> 23, 1024)
 
 
 def restart_if_gone(data_dir: Path) -> bool:
