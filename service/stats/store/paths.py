@@ -181,11 +181,8 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
         .where(*([] if whole else chosen))
         .group_by(touchpoints.c[by], touchpoints.c.journey)
     )
-    # Each by itself, so that several of PostgreSQL's processes can work on each.
-    parts = (
-        part.cte(name).prefix_with("MATERIALIZED") for part, name in ((of_journeys, "started"), (of_touches, "touched"))
-    )
-    return union_all(*(select(part) for part in parts))
+    # Two of PostgreSQL's processes work on one each; to let several work on each would need both to be kept on disk on the way.
+    return union_all(of_journeys, of_touches)
 
 
 def _touches(journey: FromClause) -> list[ColumnElement[bool]]:
