@@ -41,7 +41,7 @@ async def open_stream(request: Request, query: FeedQuery, last_event_id: str | N
     """
     wanted = feed.wanted_by(query)
     after, pointer = (last_event_id, "header:Last-Event-Id") if last_event_id else (query.after, "?after")
-    async with aclosing(await connect(request.app.state.engine, autocommit=True)) as connection:
+    async with aclosing(await connect(request.app.state.engine, isolation="AUTOCOMMIT")) as connection:
         if after is None:
             place = await following_store.end_of_feed(connection)
         else:

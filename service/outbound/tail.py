@@ -147,7 +147,7 @@ class Tail:
         return Part(entries, max(seen, self._end))
 
     async def _stored(self, seen: Place, wanted: Wanted, limit: int) -> Part:
-        async with self._behind, aclosing(await connect(self._engine, autocommit=True)) as connection:
+        async with self._behind, aclosing(await connect(self._engine, isolation="AUTOCOMMIT")) as connection:
             horizon = await store.read_horizon(connection)
             part = await read_below(connection, seen, wanted, horizon=horizon, limit=limit)
         if self._task is None:
@@ -199,7 +199,7 @@ class Tail:
 
     async def _look(self, now: float) -> bool:
         """Read what came since the last look and wake those who want it; tell whether there may be more at once."""
-        async with aclosing(await connect(self._engine, autocommit=True)) as connection:
+        async with aclosing(await connect(self._engine, isolation="AUTOCOMMIT")) as connection:
             horizon = await store.read_horizon(connection)
             if (horizon, 0, NIL) <= self._end:
                 return False

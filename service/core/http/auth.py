@@ -103,7 +103,7 @@ class KeyRing:
         if prefix is None:
             raise Unauthenticated("this is not a key", error="invalid_token")
         now = clock.now()
-        async with aclosing(await connect(self._engine, autocommit=True)) as connection:
+        async with aclosing(await connect(self._engine, isolation="AUTOCOMMIT")) as connection:
             row = await store.key_by_prefix(connection, prefix)
             if row is None or not hmac.compare_digest(row["hash"], digest):
                 raise Unauthenticated("the key is unknown", error="invalid_token")

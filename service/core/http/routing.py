@@ -16,9 +16,9 @@ from starlette.responses import Response
 from service.core.http import auth, idempotency, openapi, queries
 from service.core.http.negotiation import negotiate, rows_field
 from service.core.http.strict_json import StrictRequest
-from service.core.http.unit import Connection, ReadConnection, Unit, UnitOfWork
+from service.core.http.unit import Connection, ReadConnection, SnapshotConnection, Unit, UnitOfWork
 
-__all__ = ["Connection", "ReadConnection", "ServiceRoute", "UnitOfWork", "mount"]
+__all__ = ["Connection", "ReadConnection", "ServiceRoute", "SnapshotConnection", "UnitOfWork", "mount"]
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from sqlalchemy import Connection as SyncConnection
@@ -36,7 +36,14 @@ class Unit:
         if self._connection is not None:
             return self._connection
         if self._reader is None:
-            self._reader = await connect(self._engine, autocommit=True)
+            self._reader = await connect(self._engine, isolation="AUTOCOMMIT")
+        return self._reader
+
+    async def snapshot(self) -> AsyncConnection:
+        """Return a connection to read with whose statements all see the database as it is when the first of them begins."""
+        assert self._connection is None, "a route that writes asks for Connection"
+        if self._reader is None:
+            self._reader = await connect(self._engine, isolation="REPEATABLE READ")
         return self._reader
 
     async def at_once(self) -> AsyncConnection | None:
@@ -79,7 +86,9 @@ def _commit_and_close(connection: SyncConnection) -> None:
     connection.close()
 
 
-async def connect(engine: AsyncEngine, *, autocommit: bool = False) -> AsyncConnection:
+async def connect(
+    engine: AsyncEngine, *, isolation: Literal["AUTOCOMMIT", "REPEATABLE READ"] | None = None
+) -> AsyncConnection:
     """Return a connection from the pool, to be closed by the caller, or raise `DatabaseAway`."""
     try:
         connection = await engine.connect()
@@ -88,7 +97,7 @@ async def connect(engine: AsyncEngine, *, autocommit: bool = False) -> AsyncConn
         if seconds is None:
             raise
         raise DatabaseAway(seconds) from error
-    return await connection.execution_options(isolation_level="AUTOCOMMIT") if autocommit else connection
+    return await connection.execution_options(isolation_level=isolation) if isolation else connection
 
 
 async def _connection(request: Request) -> AsyncConnection:
@@ -101,6 +110,11 @@ async def _reader(request: Request) -> AsyncConnection:
     return await unit.reader()
 
 
+async def _snapshot(request: Request) -> AsyncConnection:
+    unit: Unit = request.state.unit
+    return await unit.snapshot()
+
+
 async def _unit(request: Request) -> Unit:
     unit: Unit = request.state.unit
     return unit
@@ -108,4 +122,5 @@ async def _unit(request: Request) -> Unit:
 
 Connection = Annotated[AsyncConnection, Depends(_connection)]
 ReadConnection = Annotated[AsyncConnection, Depends(_reader)]
+SnapshotConnection = Annotated[AsyncConnection, Depends(_snapshot)]
 UnitOfWork = Annotated[Unit, Depends(_unit)]
