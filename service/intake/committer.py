@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.core import outage
 from service.core.errors import Unavailable
+from service.core.rush import RUSH
 
 _log = structlog.get_logger(__name__)
 
@@ -88,6 +89,7 @@ class Committer:
 
     async def _settle(self, group: list[_Waiting]) -> None:
         """Commit a group and tell everybody in it; a row that the database refuses spoils no other."""
+        RUSH.note()
         try:
             await self._commit([row for row, _ in group])
         except Exception as error:  # noqa: BLE001 - it is raised again where it belongs: in everyone who waits

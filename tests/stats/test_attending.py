@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.core.database import fetch, transaction
+from service.core.rush import RUSH
+from service.stats.store.rows import read_rows
 
 _BUSY = text(
     "SELECT count(*) AS n FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%string_agg%' AND pid <> pg_backend_pid()"
@@ -78,3 +81,23 @@ async def test_large_questions_wait_for_each_other_and_keep_nobody_else(
         assert await _busy(engine) == 1
     statuses = sorted([(await one).status_code for one in asked])
     assert statuses == [200] * 7 + [503] * 3
+
+
+async def test_while_deliveries_come_in_a_large_question_keeps_to_one_core(
+    engine: AsyncEngine, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def allowed() -> str:
+        async with engine.connect() as connection:
+            found = await read_rows(connection, text("SELECT current_setting('max_parallel_workers_per_gather')"), {})
+            return str(found.scalar_one())
+
+    monkeypatch.setattr(RUSH, "_seen", -10.0)
+    alone = await allowed()
+    assert int(alone) > 0
+    await client.post("/v1/channels", json={"key": "form", "vendor": "generic", "secret": "correct-horse"})
+    headers = {"x-channel-secret": "correct-horse"}
+    sent = await client.post("/v1/intake/form", json={"email": "ada@example.com"}, headers=headers)
+    assert sent.status_code == 202
+    assert await allowed() == "0"
+    monkeypatch.setattr(RUSH, "_seen", -10.0)
+    assert await allowed() == alone
