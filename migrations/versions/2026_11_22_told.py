@@ -19,7 +19,8 @@ def downgrade() -> None:
 
 
 def _become(kind: str) -> None:
-    # Rather fail and be tried again than queue every request behind a lock. The table is written anew, which takes some seconds a million.
+    # The table is written anew, some seconds a million events, and nobody reads or writes events meanwhile. Workers of before cannot read what
+    # they find after it: stop the service first (README, "Upgrading").
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute("SET LOCAL statement_timeout = '60min'")
     op.execute(f"ALTER TABLE outbox ALTER COLUMN data TYPE {kind} USING CAST(data AS {kind})")

@@ -16,7 +16,8 @@ NIL: Final = UUID(int=0)
 def new_id() -> UUID:
     """Return a new UUIDv7: unique, and ordered by the time it was made.
 
-    It is of the type that the driver reads ids as: made, hashed and written in a fraction of the time of its parent's.
+    It is of the type that the driver reads ids as: made, hashed and written in a fraction of the time of its parent's. orjson by itself knows
+    only the parent: `core.database.dumps` knows both.
     """
     made: UUID = pgproto.UUID(uuid_utils.uuid7().bytes)
     return made

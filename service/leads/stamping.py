@@ -99,7 +99,6 @@ def is_ordinary(plan: Plan, *, now: datetime) -> bool:
     one = plan.cleaned.submission
     return (
         plan.is_new
-        and bool(plan.identities)
         and not (plan.conflicts or plan.contested or plan.suppressed or plan.version_of)
         and not (one.test or one.consent or one.delivery_id)
         and (one.occurred_at is None or one.occurred_at <= now + AHEAD)

@@ -107,15 +107,14 @@ async def read_changes(connection: AsyncConnection, lead_id: UUID) -> list[dict[
 
 
 _REDACT: Final = text(
-    """UPDATE outbox SET data = told || jsonb_build_object(
-        'lead', (told -> 'lead') || CAST(:redacted AS jsonb)
-            || jsonb_build_object('company', (told -> 'lead' -> 'company') || CAST(:company AS jsonb))
-        ) || CASE WHEN told ? 'transition'
-            THEN jsonb_build_object('transition', (told -> 'transition') || '{"note": null}') ELSE '{}' END
-        || CASE WHEN told ? 'activity'
-            THEN jsonb_build_object('activity', (told -> 'activity') || '{"data": {}, "key": null}') ELSE '{}' END
-    FROM (SELECT id, CAST(data AS jsonb) AS told FROM outbox WHERE lead_id = :lead_id AND sequence BETWEEN :first AND :last) AS known
-    WHERE outbox.lead_id = :lead_id AND outbox.id = known.id"""
+    """UPDATE outbox SET data = CAST(data AS jsonb) || jsonb_build_object(
+        'lead', CAST(data -> 'lead' AS jsonb) || CAST(:redacted AS jsonb)
+            || jsonb_build_object('company', CAST(data -> 'lead' -> 'company' AS jsonb) || CAST(:company AS jsonb))
+        ) || CASE WHEN data -> 'transition' IS NOT NULL
+            THEN jsonb_build_object('transition', CAST(data -> 'transition' AS jsonb) || '{"note": null}') ELSE '{}' END
+        || CASE WHEN data -> 'activity' IS NOT NULL
+            THEN jsonb_build_object('activity', CAST(data -> 'activity' AS jsonb) || '{"data": {}, "key": null}') ELSE '{}' END
+    WHERE lead_id = :lead_id AND sequence BETWEEN :first AND :last"""
 )
 _ALL: Final = (1, 2**31 - 1)
 

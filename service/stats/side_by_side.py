@@ -12,12 +12,13 @@ T = TypeVar("T")
 
 # So many for all questions of a process together: however many are asked, the machine is not taken away from the intake.
 _THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="statistics")
+# While deliveries come in, the second core is theirs.
+_ONE_THREAD: Final = ThreadPoolExecutor(1, thread_name_prefix="statistics-in-a-rush")
 
 
 def side_by_side(jobs: Iterable[Callable[[], T]]) -> list[T]:
     """Return what the jobs return, in their order. Called from a thread beside the loop; no job may call it in turn."""
-    # While deliveries come in, the second core is theirs.
-    return [job() for job in jobs] if RUSH.is_on else list(_THREADS.map(_done, jobs))
+    return list((_ONE_THREAD if RUSH.is_on else _THREADS).map(_done, jobs))
 
 
 def _done(job: Callable[[], T]) -> T:

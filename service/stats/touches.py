@@ -164,9 +164,11 @@ def _sort_blocks(order: Integers, alike: Marks, active: Integers, rows: Rows, id
     block = np.cumsum(~alike)
     left = np.flatnonzero(np.isin(block, block[active]))
     some = order[left]
-    # Journeys have no such ids, and need none: nothing has their time.
-    touch = np.maximum(some - (len(rows.at) - len(ids.high)), 0)
-    keys = (ids.low[touch], ids.high[touch], rows.at[some], rows.numbers[some], rows.low[some], block[left])
+    keys: tuple[NDArray[Any], ...] = (rows.at[some], rows.numbers[some], rows.low[some], block[left])
+    if len(ids.high):
+        # Journeys have no such ids, and need none: nothing has their time.
+        touch = np.maximum(some - (len(rows.at) - len(ids.high)), 0)
+        keys = (ids.low[touch], ids.high[touch], *keys)
     order[left] = some[np.lexsort(keys)]
 
 

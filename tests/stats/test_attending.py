@@ -101,3 +101,14 @@ async def test_while_deliveries_come_in_a_large_question_keeps_to_one_core(
     assert await allowed() == "0"
     monkeypatch.setattr(RUSH, "_seen", -10.0)
     assert await allowed() == alone
+
+
+async def test_whoever_waits_for_its_turn_is_not_taken_for_one_that_hangs(engine: AsyncEngine) -> None:
+    patience = text("SELECT current_setting('idle_in_transaction_session_timeout')")
+    slow = text("SELECT pg_sleep(0.5)")
+    async with engine.connect() as one, engine.connect() as other:
+        first = asyncio.ensure_future(read_rows(one, slow, {}))
+        await asyncio.sleep(0.1)
+        assert (await read_rows(other, patience, {})).scalar_one() == "15min"
+        await first
+        assert (await read_rows(one, patience, {})).scalar_one() == "1min"

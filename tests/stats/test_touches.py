@@ -95,3 +95,11 @@ def test_a_long_path_is_put_in_order() -> None:
     ids = Ids(*halves([(0, one) for one in range(200)]))
     found = paths_of(all_rows, ids, journeys, NAMES, CURRENCIES, lookback=None)
     assert found.not_won == Counter([tuple(NAMES[place % 3] for place in range(200))])
+
+
+def test_journeys_without_any_touch_are_put_in_order() -> None:
+    order = np.random.default_rng(4).permutation(40).tolist()
+    journeys = Journeys(np.full(40, NOT_WON), np.zeros(40, np.int64), np.full(40, np.nan))
+    all_rows = rows([(1, one) for one in order], [1] * 40, [one % 3 for one in order], [BEFORE_ALL] * 40)
+    found = paths_of(all_rows, Ids(*halves([])), journeys, NAMES, CURRENCIES, lookback=None)
+    assert found.not_won == Counter((NAMES[one % 3],) for one in range(40))

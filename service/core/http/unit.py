@@ -41,9 +41,8 @@ class Unit:
 
     async def snapshot(self) -> AsyncConnection:
         """Return a connection to read with whose statements all see the database as it is when the first of them begins."""
-        assert self._connection is None, "a route that writes asks for Connection"
-        if self._reader is None:
-            self._reader = await connect(self._engine, isolation="REPEATABLE READ")
+        assert self._connection is self._reader is None, "a route that asks for a snapshot asks for no other connection"
+        self._reader = await connect(self._engine, isolation="REPEATABLE READ")
         return self._reader
 
     async def at_once(self) -> AsyncConnection | None:

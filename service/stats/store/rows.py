@@ -1,6 +1,6 @@
 """Questions that read rows instead of counters: one after the other, so that they never take the machine away from the intake.
 
-While deliveries come in, each keeps to one core, in PostgreSQL as here: it takes longer, and they do not.
+While deliveries come in through this process, each keeps to one core, in PostgreSQL as here: it takes longer, and they do not.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from service.core.rush import RUSH
 # As many wait as can wait without taking the connections away from everybody else.
 _MOST_WAITING: Final = 6
 
-
-# For the rest of the answer, which is a transaction.
+# Both for the rest of the answer, if that is a transaction; by itself, a statement is short.
 _ON_ONE_CORE: Final = text("SELECT set_config('max_parallel_workers_per_gather', '0', true)")
+# Whoever waits for its turn does nothing, and is not to be taken for one that hangs.
+_WAITING_IS_FINE: Final = text("SELECT set_config('idle_in_transaction_session_timeout', '15min', true)")
 
 # A question of several statements is not sent away between them.
 _admitted: Final = ContextVar("admitted", default=False)
@@ -35,6 +36,11 @@ class _Turnstile:
     def __init__(self) -> None:
         self._free = asyncio.Lock()
         self._waiting = 0
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether somebody has the turn."""
+        return self._free.locked()
 
     @asynccontextmanager
     async def passed(self) -> AsyncIterator[None]:
@@ -62,10 +68,18 @@ async def read_rows(
 ) -> CursorResult[*tuple[Any, ...]]:
     """Return what a statement over journeys or transitions finds; waits for its turn among others of its kind."""
     turnstile = _turnstiles.setdefault(asyncio.get_running_loop(), _Turnstile())
+    is_transaction = _is_transaction(connection)
+    if is_transaction and turnstile.is_taken:
+        await connection.execute(_WAITING_IS_FINE)
     async with turnstile.passed():
-        if RUSH.is_on:
+        if is_transaction and RUSH.is_on:
             await connection.execute(_ON_ONE_CORE)
         return await connection.execute(statement, dict(given))
+
+
+def _is_transaction(connection: AsyncConnection) -> bool:
+    below = connection.sync_connection
+    return below is not None and below.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
 
 
 async def read_counters(
