@@ -119,9 +119,7 @@ class Press:
         book, one, lead_id = self._book, plan.cleaned.submission, cast("UUID", plan.lead_id)
         stamp = _stamp(_kind_of(plan.cleaned))
         at, tags, texts = one.occurred_at or book.now, sorted(set(one.tags)), _texts_of(one)
-        documents = [
-            dumps(some) if some else "{}" for some in (one.utm, one.external_ids, one.attributes, plan.cleaned.raw)
-        ]
+        documents = [dumps(some) if some else "{}" for some in _documents_of(plan.cleaned)]
         ids = [new_id() for _ in range(stamp.ids)]
         made = (bucket_of(lead_id), self._traceparent, _entered(one, tags))
         values = (lead_id, at, book.now, book.actor, tags, *made, *texts, *documents, *ids, *stamp.constants)
@@ -168,6 +166,11 @@ def _entered(one: Submission, tags: Sequence[str]) -> str:
 @lru_cache(maxsize=4096)
 def _entered_plainly(values: _Values) -> str:
     return dumps(entered_as(dict(zip(_ENTERING, values, strict=True))))
+
+
+def _documents_of(cleaned: Cleaned) -> tuple[Mapping[str, Any], ...]:
+    one = cleaned.submission
+    return one.utm, one.external_ids, one.attributes, cleaned.raw
 
 
 def _text(value: Any) -> str:
@@ -229,10 +232,7 @@ def _marks(cleaned: Cleaned) -> dict[Any, int]:
     """Return the places of the marks: by the mark itself, or by its JSON where it is a document or a list."""
     one = cleaned.submission
     marks = {_LEAD: "lead_id", _AT: "at", _NOW: "now", _mark("actor"): "actor", dumps(one.tags): "tags"}
-    marks |= {
-        dumps(document): name
-        for name, document in zip(_DOCUMENTS, (one.utm, one.external_ids, one.attributes, cleaned.raw), strict=True)
-    }
+    marks |= {dumps(document): name for name, document in zip(_DOCUMENTS, _documents_of(cleaned), strict=True)}
     marks |= {value: name for name, value in zip(_TEXTS, _texts_of(one), strict=True) if value is not None}
     return {mark: _PLACES[name] for mark, name in marks.items()}
 

@@ -50,24 +50,25 @@ async def take_into(
         book, [(plan.lead_id, plan.cleaned.submission.consent) for plan in matched if plan.lead_id]
     )
     ordinary = _ordinary(book, plans) if in_bulk else ()
-    press, taken = Press(book), list[TakenIn]()
+    press, taken = Press(book) if ordinary else None, list[TakenIn]()
     for plan in plans:
-        if plan.lead_id in ordinary:
+        if press and plan.lead_id in ordinary:
             taken.append(press.stamp(plan))
             continue
         await _tell_tests(book, plan)
         taken.append(carry_out(book, plan, versions, words, via=via))
-    press.count()
+    if press:
+        press.count()
     await _let_go(book, plans)
     await versions.remember(book)
     return taken
 
 
-def _ordinary(book: Book, plans: Sequence[Plan]) -> Collection[UUID]:
+def _ordinary(book: Book, plans: Sequence[Plan]) -> Collection[UUID | None]:
     """Return the new leads that can be stamped, if they are worth it; not those that somebody else in the batch turns out to be, too."""
     met = {lead_id for plan in plans if not plan.is_new for lead_id in (plan.lead_id, *plan.conflicts.values())}
-    ordinary = {plan.lead_id for plan in plans if is_ordinary(plan, now=book.now) and plan.lead_id not in met}
-    return {one for one in ordinary if one is not None} if len(ordinary) >= COPIED_FROM else ()
+    ordinary = {plan.lead_id for plan in plans if is_ordinary(plan, now=book.now)} - met - {None}
+    return ordinary if len(ordinary) >= COPIED_FROM else ()
 
 
 async def _tell_tests(book: Book, plan: Plan) -> None:

@@ -67,7 +67,7 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime, segment: S
     if query.behind == "attribution":
         return _attribution(query, now)
     if query.behind == "velocity":
-        return _velocity(question, query.stage, query.part or "", now)
+        return _velocity(question, query.stage, query.part or "")
     stages, parts = _PARTS[query.behind]
     if query.stage not in stages:
         raise Invalid("?stage", f"must be one of {', '.join(stages)}")
@@ -113,14 +113,14 @@ def _attribution(query: BehindQuery, now: datetime) -> Behind:
     return Behind(journeys_touched(shape, by, known=bool(colon), limited=query.window is not None), given)
 
 
-def _velocity(question: Question, stage: str, part: str, now: datetime) -> Behind:
+def _velocity(question: Question, stage: str, part: str) -> Behind:
     given = sources.parameters(question) | {"low": question.low, "high": question.high}
     shape = Shape.of(question)
     match part.partition("."):
         case ("to", _, "there" | "other" | "open" as end) if stage in RUNGS[1:]:
             return Behind(journeys_by_end(shape, stage, question.skips, end), given)
         case ("in", _, "left" | "open" as end) if stage in STAGES:
-            return Behind(stays_behind(shape, ended=end == "left"), given | {"stage": stage, "now": now})
+            return Behind(stays_behind(shape, ended=end == "left"), given | {"stage": stage})
     raise Invalid("?part", "must be to.there, to.other or to.open of a stage after the first, or in.left or in.open")
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
-    Function,
     LargeBinary,
     Numeric,
     Select,
@@ -129,7 +128,7 @@ def _decided(shape: Shape, *, rolled: bool) -> Select[Any]:
     keys, moved_in = list(moves.c)[: 1 + len(shape.group_by)], list(moves.c)[-2]
     is_won = moves.c.to_stage == str(Stage.WON)
     is_lost = and_(moves.c.to_stage == str(Stage.CHURNED), moves.c.from_stage.is_distinct_from(str(Stage.WON)))
-    won, lost = (func.coalesce(_sum(moved_in).filter(which), 0) for which in (is_won, is_lost))
+    won, lost = (func.coalesce(func.sum(moved_in).filter(which), 0) for which in (is_won, is_lost))
     return _part(_DECIDED, keys, count=won, other=lost).where(or_(is_won, is_lost)).group_by(*keys)
 
 
@@ -148,7 +147,3 @@ def _took(shape: Shape, *, rolled: bool) -> Select[Any]:
 def _part(number: int, keys: Sequence[ColumnElement[Any]], **told: ColumnElement[Any]) -> Select[Any]:
     columns = [cast(told.get(name, null()), kind).label(name) for name, kind in _COLUMNS.items()]
     return select(literal(number, SmallInteger).label("part"), *keys, *columns)
-
-
-def _sum(counted: ColumnElement[int]) -> Function[int]:
-    return func.sum(counted)

@@ -42,9 +42,9 @@ from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
-from service.stats.store.packing import NEVER, joined_up
+from service.stats.store.packing import joined_up
 from service.stats.store.rows import read_rows
-from service.stats.touches import BEFORE_ALL, Ids, Journeys, Paths, Rows, paths_of
+from service.stats.touches import BEFORE_ALL, NOT_WON, Ids, Journeys, Paths, Rows, paths_of
 
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
 _ROOM: Final = 16
@@ -101,7 +101,7 @@ def _paths(found: list[_Packed], lookback: timedelta | None) -> Paths:
 
 
 def _won(one: _Packed, number: int) -> NDArray[Any]:
-    return np.frombuffer(one.at, dtype=">i8") if one.at else np.full(number, NEVER)
+    return np.frombuffer(one.at, dtype=">i8") if one.at else np.full(number, NOT_WON)
 
 
 def _amounts(one: _Packed, number: int) -> NDArray[Any]:
