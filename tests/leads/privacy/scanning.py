@@ -12,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.core.database import transaction
 
+# Ids and digests are drawn or computed, nobody writes into them; three letters of a name are found in one by chance.
+_DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b")
+
 _COLUMNS = text(
     """SELECT table_name, column_name, data_type FROM information_schema.columns JOIN information_schema.tables
     USING (table_schema, table_name) WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1, 2"""
@@ -34,5 +37,6 @@ async def _texts(connection: AsyncConnection, table: str, column: str, kind: str
     shown = f'"{column}"' if kind == "bytea" else f'to_jsonb("{column}")::text'
     values = (await connection.execute(text(f'SELECT {shown} FROM "{table}" WHERE "{column}" IS NOT NULL'))).scalars()
     joined = "\n".join(value.decode(errors="replace") if isinstance(value, bytes) else value for value in values)
+    joined = _DRAWN.sub("", joined)
     decoded = re.sub(r"\\+u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), joined)
     return "\n".join((joined, unquote_plus(joined), decoded, html.unescape(joined))).lower()
