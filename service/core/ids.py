@@ -23,6 +23,11 @@ def new_id() -> UUID:
     return made
 
 
+def new_ids(count: int) -> list[uuid_utils.UUID]:
+    """Return so many new UUIDv7 as their library has them: for whoever needs no more than their bytes and their text."""
+    return [uuid_utils.uuid7() for _ in range(count)]
+
+
 def new_id_text() -> str:
     """Return a new UUIDv7 as text, in a tenth of the time: for paths that are counted in microseconds."""
     return str(uuid_utils.uuid7())

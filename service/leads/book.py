@@ -44,9 +44,9 @@ class Book:
         self.held: set[UUID] = set()
         self._deltas = Deltas()
         self.pairs = Pairs()
-        # New leads that were stamped: their versions, and their rows by table, ready to be copied.
+        # New leads that were stamped: their versions, and their rows by table, as `wire` has them.
         self.stamped: dict[UUID, int] = {}
-        self.records: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self.wired: defaultdict[str, list[bytes]] = defaultdict(list)
         self._changed: dict[UUID, Entry] = {}
         self._journeys: dict[tuple[UUID, int], tuple[Entry, Journey]] = {}
         self._rows: dict[str, list[dict[str, Any]]] = {
@@ -316,7 +316,7 @@ class Book:
 
     async def flush(self) -> None:
         """Write everything the book holds at once."""
-        await store.flush(self.connection, self.gathered(), self.records)
+        await store.flush(self.connection, self.gathered(), self.wired)
 
     def gathered(self) -> dict[str, Sequence[Mapping[str, Any]]]:
         """Return the rows of everything the book holds, as `store.flush` takes them. Only once: counting ends here."""

@@ -23,8 +23,8 @@ from sqlalchemy import JSON, Table
 from service.cleaning.submission import Cleaned, Submission, Verdict
 from service.core import context
 from service.core.database import dumps
-from service.core.ids import bucket_of, new_id
-from service.leads import store
+from service.core.ids import bucket_of, new_ids
+from service.leads import store, wire
 from service.leads.book import Book
 from service.leads.carrying_out import TakenIn, carry_out
 from service.leads.filling import FILLED
@@ -41,6 +41,7 @@ from service.stats.tables import cohort_deltas, flow_deltas
 
 _Values = tuple[Any, ...]
 _Pick = Callable[[_Values], _Values]
+_Fields = tuple[bytes, ...]
 
 # What a lead's values are, in this order; then come the ids that are made for it, and the constants of its kind.
 _TEXTS: Final = (*FILLED, "channel", "campaign")
@@ -83,9 +84,9 @@ class _Kind(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stamp:
-    """The rows of one kind: of each the table and what to pick from a lead's values; of an event, the text and what to pick for it, too."""
+    """The rows of one kind: of each the table and what to pick from a lead's fields; of an event, the text and what to pick for it, too."""
 
-    constants: _Values
+    constants: _Fields
     ids: int
     rows: tuple[tuple[str, _Pick], ...]
     events: tuple[tuple[_Pick, str, _Pick], ...]
@@ -112,19 +113,33 @@ class Press:
         self._book = book
         self._traceparent = context.traceparent()
         self._now_and_actor = (_text(book.now), _text(book.actor))
+        self._now_and_actor_wired = (wire.instant(book.now), wire.text(book.actor))
+        self._traceparent_wired = wire.text(self._traceparent)
         self._counted: Counter[tuple[_Stamp, datetime, str | None, str | None]] = Counter()
 
     def stamp(self, plan: Plan) -> TakenIn:
-        """Add the rows of an ordinary plan's lead to the book's records."""
+        """Add the rows of an ordinary plan's lead to the book's."""
         book, one, lead_id = self._book, plan.cleaned.submission, cast("UUID", plan.lead_id)
         stamp = _stamp(_kind_of(plan.cleaned))
         at, tags, texts = one.occurred_at or book.now, sorted(set(one.tags)), _texts_of(one)
         documents = [dumps(some) if some else "{}" for some in _documents_of(plan.cleaned)]
-        ids = [new_id() for _ in range(stamp.ids)]
+        ids = new_ids(stamp.ids)
         made = (bucket_of(lead_id), self._traceparent, _entered(one, tags))
-        values = (lead_id, at, book.now, book.actor, tags, *made, *texts, *documents, *ids, *stamp.constants)
+        fields = (
+            wire.identifier(lead_id),
+            wire.instant(at),
+            *self._now_and_actor_wired,
+            wire.texts(tags),
+            wire.small(made[0]),
+            self._traceparent_wired,
+            wire.document(made[2]),
+            *wire.each_text(texts),
+            *map(wire.document, documents),
+            *map(wire.identifier, ids),
+            *stamp.constants,
+        )
         for table, pick in stamp.rows:
-            book.records[table].append(pick(values))
+            book.wired[table].append(b"".join(pick(fields)))
         # The same values, as they are said in JSON; what is made of them is not told of.
         said = (
             f'"{lead_id}"',
@@ -137,20 +152,31 @@ class Press:
             *[f'"{identifier}"' for identifier in ids],
         )
         for pick, wording, words in stamp.events:
-            book.records[outbox.name].append(pick((*values, wording % words(said))))
+            book.wired[outbox.name].append(b"".join(pick((*fields, wire.text(wording % words(said))))))
         self._counted[stamp, quarter(at), one.channel, one.campaign] += 1
         book.stamped[lead_id] = stamp.version
         return TakenIn("created", lead_id)
 
     def count(self) -> None:
-        """Add what all that was stamped counts for to the book's records; nothing is stamped after it."""
-        cohorts, flows = self._book.records[cohort_deltas.name], self._book.records[flow_deltas.name]
-        for (stamp, *place), times in self._counted.items():
-            cohorts += [(new_id(), *place, entry, cell, times * count) for entry, cell, count in stamp.cohorts]
-            flows += [
-                (new_id(), *place, left, entered, times * moved_in, times * moved_out)
-                for left, entered, moved_in, moved_out in stamp.flows
-            ]
+        """Add what all that was stamped counts for to the book's rows; nothing is stamped after it."""
+        for (stamp, at, *origin), times in self._counted.items():
+            place = b"".join((wire.instant(at), *wire.each_text(origin)))
+            for entry, cell, count in stamp.cohorts:
+                self._add(cohort_deltas, place, _ends(cohort_deltas, entry, cell, times * count))
+            for left, entered, moved_in, moved_out in stamp.flows:
+                self._add(flow_deltas, place, _ends(flow_deltas, left, entered, times * moved_in, times * moved_out))
+
+    def _add(self, table: Table, place: bytes, counts: bytes) -> None:
+        (identifier,) = new_ids(1)
+        fields = (wire.count(len(table.columns)), wire.identifier(identifier), place, counts)
+        self._book.wired[table.name].append(b"".join(fields))
+
+
+@lru_cache(maxsize=4096)
+def _ends(table: Table, *values: Any) -> bytes:
+    """Return a delta's last fields: what it counts, and how many."""
+    ends = zip(list(table.columns)[-len(values) :], values, strict=True)
+    return b"".join(wire.encoder(column.type)(value) for column, value in ends)
 
 
 def _entered(one: Submission, tags: Sequence[str]) -> str:
@@ -197,7 +223,7 @@ def _stamp(kind: _Kind) -> _Stamp:
         value for _, row in rows for value in row.values() if isinstance(value, UUID) and value != _LEAD
     )
     marks = _marks(cleaned) | {identifier: len(_NAMES) + number for number, identifier in enumerate(made)}
-    constants: list[Any] = []
+    constants: list[bytes] = []
     picks = [_pick(_WRITTEN[name], row, marks, constants, first=len(_NAMES) + len(made)) for name, row in rows]
     told = [
         (pick, *_wording(row["data"], marks))
@@ -237,9 +263,15 @@ def _marks(cleaned: Cleaned) -> dict[Any, int]:
     return {mark: _PLACES[name] for mark, name in marks.items()}
 
 
-def _pick(table: Table, row: Mapping[str, Any], marks: Mapping[Any, int], constants: list[Any], *, first: int) -> _Pick:
-    """Return what takes a row's columns out of a lead's values, adding what is neither a mark nor made to the constants, which begin at ``first``."""
-    places = []
+def _pick(
+    table: Table, row: Mapping[str, Any], marks: Mapping[Any, int], constants: list[bytes], *, first: int
+) -> _Pick:
+    """Return what takes a row out of a lead's fields, adding what is neither a mark nor made to the constants, which begin at ``first``.
+
+    Constants that follow each other are one, and the first of them has the count of the row's fields.
+    """
+    places: list[int] = []
+    constant = wire.count(len(table.columns))
     for column in table.columns:
         if column.name == store.POSITION_COLUMN:
             continue
@@ -247,14 +279,22 @@ def _pick(table: Table, row: Mapping[str, Any], marks: Mapping[Any, int], consta
         is_document = isinstance(column.type, JSON) and value is not None
         key = dumps(value) if is_document or isinstance(value, list) else value
         if table is outbox and column.name == "data":
-            places.append(_DATA)
+            place = _DATA
         elif column.name in _MADE:
-            places.append(_PLACES[column.name])
+            place = _PLACES[column.name]
         elif key in marks:
-            places.append(marks[key])
+            place = marks[key]
         else:
+            constant += wire.encoder(column.type)(key if is_document else value)
+            continue
+        if constant:
             places.append(first + len(constants))
-            constants.append(key if is_document else value)
+            constants.append(constant)
+            constant = b""
+        places.append(place)
+    if constant:
+        places.append(first + len(constants))
+        constants.append(constant)
     return itemgetter(*places)
 
 

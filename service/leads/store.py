@@ -121,22 +121,22 @@ async def _locked(connection: AsyncConnection, ids: Collection[UUID]) -> list[di
 async def flush(
     connection: AsyncConnection,
     rows: Mapping[str, Rows],
-    records: Mapping[str, bulk_store.Records] = MappingProxyType({}),
+    wired: Mapping[str, bulk_store.Wired] = MappingProxyType({}),
 ) -> None:
     """Write the rows of all tables: a few in one statement, one round trip and one plan; tables that get many by COPY.
 
     The keys are the names of tables, ``changed_leads`` for rows of leads that exist, and ``new_journeys`` for journeys that cannot exist.
-    ``records`` are rows that can only be copied.
+    ``wired`` are rows that can only be copied: see `wire`.
     """
     parts = {name: some for name, some in rows.items() if some}
-    many = [name for name in _BULK if records.get(name) or len(parts.get(name, ())) >= COPIED_FROM]
+    many = [name for name in _BULK if wired.get(name) or len(parts.get(name, ())) >= COPIED_FROM]
     told: dict[str, Any] = {}
     if outbox.name in many:
         told[POSITION_COLUMN] = await bulk_store.read_position(connection)
 
     async def copy(name: str) -> None:
         same = told if name == outbox.name else {}
-        await bulk_store.copy_rows(connection, _ADDED[name], parts.get(name, ()), records.get(name, ()), **same)
+        await bulk_store.copy_rows(connection, _ADDED[name], parts.get(name, ()), wired.get(name, ()), **same)
 
     # Whatever else is written refers to the leads, so these come first.
     if leads.name in many:

@@ -69,6 +69,8 @@ def people(count: int) -> list[Submission]:
 def _odd_time(number: int) -> datetime | None:
     if number % 13 == 0:
         return (NOW + timedelta(minutes=4)).astimezone(timezone(timedelta(hours=5, minutes=30)))
+    if number % 19 == 0:
+        return datetime(1999, 12, 31, 23, 59, 59, 999_999 - number, tzinfo=UTC)
     return NOW - timedelta(days=number, microseconds=number) if number % 2 else None
 
 
