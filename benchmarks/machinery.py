@@ -164,10 +164,10 @@ def new_database(server: str, name: str) -> str:
 
 
 def in_database(address: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """Run ``work`` in a transaction of its own."""
+    """Run ``work`` in a transaction of its own, however long it takes."""
 
     async def run() -> T:
-        engine = create_engine(address, pool_size=1)
+        engine = create_engine(address, pool_size=1, statement_seconds=None)
         try:
             async with transaction(engine) as connection:
                 return await work(connection)

@@ -15,9 +15,9 @@ from service.core.errors import Invalid
 from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
-from service.stats.kpis import Pace, Side, card, paces
-from service.stats.question import Key, Question, definition
-from service.stats.returning import addresses_of
+from service.stats.kpis import Pace, Places, Side, card, paces
+from service.stats.question import Key, Question, definition, tail_of
+from service.stats.returning import addresses_between
 from service.stats.returns import Spent, WinTimes, Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
 from service.stats.store.cards import CardCounts, card_counts
@@ -69,9 +69,7 @@ async def _whole(
         return alone, answered
     if "tag" in question.group_by or has_costs(question) != has_costs(alone[1]):
         return alone, await _answered(connection, alone)
-    sides: list[dict[Key, Side]] = [
-        {(): _together(held.values(), asked)} for held, asked in zip(answered.sides, alone, strict=True)
-    ]
+    sides: list[dict[Key, Side]] = [{(): _together(held.values())} for held in answered.sides]
     return alone, _Answered(sides, [held._replace(key=()) for held in answered.times])
 
 
@@ -80,8 +78,10 @@ def _cards(spans: Sequence[Question], answered: _Answered) -> Callable[[Key], di
     pace = paces(answered.times)
 
     def of(key: Key) -> dict[str, Any]:
-        before, now = (found.get(key) or _nothing(one, key) for found, one in zip(answered.sides, spans, strict=True))
-        return card(spans[1], key, now, before, pace.get(key, Pace()))
+        before, now = (found.get(key) or Side() for found in answered.sides)
+        tail = tail_of(spans[1], key)
+        earlier, later = (addresses_between(tail, span.start, span.end) for span in spans)
+        return card(spans[1], key, now, before, pace.get(key, Pace()), Places(later, earlier))
 
     return of
 
@@ -129,20 +129,15 @@ def _side(span: Question, counts: CardCounts, spending: Iterable[Spent], bucket:
             found[win.key].add_win(win)
     add_spending(found, span, spending, parse_zone(span.tz))
     return {
-        key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield(), addresses_of(span, key))
+        key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield())
         for key in {*found, *won, *lost, *so_far}
     }
 
 
-def _together(sides: Collection[Side], asked: Question) -> Side:
+def _together(sides: Collection[Side]) -> Side:
     return Side(
         added(side.found for side in sides),
         sum(side.won for side in sides),
         sum(side.lost for side in sides),
         added(side.so_far for side in sides),
-        addresses_of(asked, ()),
     )
-
-
-def _nothing(question: Question, key: Key) -> Side:
-    return Side(Yield(), 0, 0, Yield(), addresses_of(question, key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -57,11 +57,24 @@ class Pace(NamedTuple):
 class Side:
     """One of the two periods: what its group brought, how many were decided in it, and all that was won until its end."""
 
-    found: Yield
-    won: int
-    lost: int
-    so_far: Yield
-    addresses: Mapping[str, Addresses]
+    found: Yield = field(default_factory=Yield)
+    won: int = 0
+    lost: int = 0
+    so_far: Yield = field(default_factory=Yield)
+
+
+class Places(NamedTuple):
+    """The addresses of a group's leads, of the period and of the one before, by kind: of what started, and of what happened."""
+
+    now: Mapping[str, Addresses]
+    before: Mapping[str, Addresses]
+
+    def of(self, kind: str, stage: str, part: str) -> dict[str, str]:
+        """Return the addresses behind a figure and behind what it is held against."""
+        return {
+            "leads": self.now[kind].at(stage, part),
+            "previous_leads": self.before[kind].at(stage, part),
+        }
 
 
 def paces(times: Sequence[WinTimes]) -> dict[Key, Pace]:
@@ -79,14 +92,15 @@ def paces(times: Sequence[WinTimes]) -> dict[Key, Pace]:
     return dict(zip(numbers, map(Pace, *pairs.medians(), pairs.p_values()), strict=True))
 
 
-def card(question: Question, key: Key, now: Side, before: Side, pace: Pace) -> dict[str, Any]:
+def card(question: Question, key: Key, now: Side, before: Side, pace: Pace, places: Places) -> dict[str, Any]:
     """Return the figures of one group, in the form of `KpiGroupOut`."""
+    won = places.of("period", "won", "in")
     currencies = sorted({*now.found.money, *before.found.money, *now.so_far.money})
     return {
         "key": question.key_of(key),
-        "new_leads": _new_leads(now, before),
-        "conversion": _conversion(now, before),
-        "time_to_win": _time_to_win(now, before, pace),
+        "new_leads": {**_new_leads(now, before), **places.of("funnel", "acquired", "reached")},
+        "conversion": {**_conversion(now, before), **won},
+        "time_to_win": {**_time_to_win(now, before, pace), **won},
         "money": [{"currency": currency, **_money(currency, now, before)} for currency in currencies],
     }
 
@@ -105,8 +119,6 @@ def _new_leads(now: Side, before: Side) -> dict[str, Any]:
         "low": None if low is None else low - 1,
         "high": None if high is None else high - 1,
         **_judged(counts_differ(value, previous) if value + previous else None),
-        "leads": now.addresses["funnel"].at("acquired", "reached"),
-        "previous_leads": before.addresses["funnel"].at("acquired", "reached"),
     }
 
 
@@ -120,8 +132,6 @@ def _conversion(now: Side, before: Side) -> dict[str, Any]:
         "low": low,
         "high": high,
         **_judged(two_shares(one, other) if difference is not None else None),
-        "leads": now.addresses["period"].at("won", "in"),
-        "previous_leads": before.addresses["period"].at("won", "in"),
     }
 
 
@@ -135,8 +145,6 @@ def _time_to_win(now: Side, before: Side, pace: Pace) -> dict[str, Any]:
         "wins": one.wins,
         "previous_wins": other.wins,
         **_judged(pace.p_value if one.wins and other.wins else None),
-        "leads": now.addresses["period"].at("won", "in"),
-        "previous_leads": before.addresses["period"].at("won", "in"),
     }
 
 

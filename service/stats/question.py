@@ -175,13 +175,12 @@ def _pair(name: str, value: str) -> str:
 
 
 def _narrowed(question: Question, key: Key) -> list[tuple[str, str]]:
-    grouped = question.key_of(key)
     pairs: list[tuple[str, str]] = []
     for chosen in question.filters:
-        if chosen.operator is not None or chosen.dimension not in grouped:
+        if chosen.operator is not None or chosen.dimension not in question.group_by:
             pairs += [(chosen.parameter, value) for value in chosen.values]
             pairs += [("missing", chosen.dimension)] if chosen.missing else []
-    for dimension, value in grouped.items():
+    for dimension, value in zip(question.group_by, key, strict=True):
         pairs.append(("missing", dimension) if value is None else (dimension, value))
     return pairs
 

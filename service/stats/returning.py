@@ -48,8 +48,13 @@ async def _whole(connection: AsyncConnection, question: Question, yields: Mappin
 
 def addresses_of(question: Question, key: Key) -> dict[str, Addresses]:
     """Return the addresses of a group: of what started in the interval, and of what happened in it."""
-    tail = tail_of(question, key) + interval_of(question.start, question.end)
-    return {kind: Addresses(f"/v1/leads?behind={kind}{tail}") for kind in ("funnel", "period")}
+    return addresses_between(tail_of(question, key), question.start, question.end)
+
+
+def addresses_between(tail: str, start: datetime | None, end: datetime) -> dict[str, Addresses]:
+    """Return the same of a group whose part of the address is known."""
+    ending = tail + interval_of(start, end)
+    return {kind: Addresses(f"/v1/leads?behind={kind}{ending}") for kind in ("funnel", "period")}
 
 
 async def yields_of(connection: AsyncConnection, question: Question) -> defaultdict[Key, Yield]:

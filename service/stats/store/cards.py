@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -19,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -38,25 +38,30 @@ from service.stats.returns import WinCount, WinTimes
 from service.stats.store import sources
 from service.stats.store.counts import cells_counted, intervals, moves_counted, runs_of
 from service.stats.store.dimensions import Shape
+from service.stats.store.packing import joined_up
 from service.stats.store.rows import read_counters, read_rows
-from service.stats.store.wins import sums_counted, times_counted
+from service.stats.store.wins import sums_counted, times_counted, unpacked_times
 
-_STARTED: Final = 0
-_DECIDED: Final = 1
-_WON: Final = 2
-_TOOK: Final = 3
+_OF_GROUP: Final = 0
+_OF_WINS: Final = 1
 
-_TIMES: Final = np.dtype([("days", ">i4"), ("wins", ">i8")])
-_COLUMNS: Final[Mapping[str, type[TypeEngine[Any]]]] = {
-    "entry_stage": Text,
-    "currency": Text,
-    "count": BigInteger,
-    "other": BigInteger,
-    "amount": Numeric,
-    "squares": Numeric,
+_COUNTED: Final[Mapping[str, type[TypeEngine[Any]]]] = {
+    "started": BigInteger,
+    "won": BigInteger,
+    "lost": BigInteger,
     "times": LargeBinary,
 }
-"""What the parts of the statement tell, after the bucket and the group; each leaves out what it does not know."""
+"""What is counted of a group; each part of the statement that counts leaves out what it does not know."""
+
+_COLUMNS: Final[Mapping[str, type[TypeEngine[Any]]]] = {
+    **_COUNTED,
+    "entry_stage": Text,
+    "currency": Text,
+    "seconds": BigInteger,
+    "amount": Numeric,
+    "squares": Numeric,
+}
+"""What the statement tells, after the bucket and the group: what is counted of a group, or of its wins that are alike."""
 
 
 class CardCounts(NamedTuple):
@@ -79,15 +84,16 @@ async def card_counts(connection: AsyncConnection, question: Question, bounds: S
     took: list[tuple[int, Key, bytes]] = []
     read = read_counters if cells and moves else read_rows
     for row in (await read(connection, statement, given)).all():
-        part, bucket, *named, entry_stage, currency, count, other, amount, squares, times = row
+        part, bucket, *named, started, won, lost, times, entry_stage, currency, seconds, amount, squares = row
         key = tuple(named)
-        if part == _STARTED:
-            found.started.append(Started(bucket, key, count))
-        elif part == _DECIDED:
-            found.decided.append(Decided(bucket, key, count, other))
-        elif part == _WON:
-            found.wins.append(WinCount(bucket, key, entry_stage, currency, count, amount, squares, other))
-        else:
+        if part == _OF_WINS:
+            found.wins.append(WinCount(bucket, key, entry_stage, currency, won, amount, squares, seconds))
+            continue
+        if started:
+            found.started.append(Started(bucket, key, started))
+        if won or lost:
+            found.decided.append(Decided(bucket, key, won, lost))
+        if times:
             took.append((bucket, key, times))
     found.times.extend(_unpacked(took))
     return found
@@ -95,11 +101,10 @@ async def card_counts(connection: AsyncConnection, question: Question, bounds: S
 
 def _unpacked(took: Sequence[tuple[int, Key, bytes]]) -> list[WinTimes]:
     """Return histograms that were packed, all of them unpacked at once."""
-    every = np.frombuffer(b"".join(packed for *_, packed in took), dtype=_TIMES)
-    days, wins = (every[name].astype(np.int64) for name in ("days", "wins"))
+    days, wins = unpacked_times(b"".join(packed for *_, packed in took))
     found, first = [], 0
     for bucket, key, packed in took:
-        last = first + len(packed) // _TIMES.itemsize
+        last = first + len(packed) // days.itemsize
         found.append(WinTimes(bucket, key, days[first:last], wins[first:last]))
         first = last
     return found
@@ -107,20 +112,23 @@ def _unpacked(took: Sequence[tuple[int, Key, bytes]]) -> list[WinTimes]:
 
 @lru_cache(maxsize=256)
 def _counted(shape: Shape, *, cells: bool, moves: bool) -> CompoundSelect[Any]:
-    parts = (
-        _started(shape, rolled=cells),
-        _decided(shape, rolled=moves),
-        _won(shape, rolled=moves),
-        _took(shape, rolled=moves),
-    )
     # Each planned by itself: together they look large enough for more processes, and starting these takes longer than counting.
-    planned = [part.cte(f"part_{number}").prefix_with("MATERIALIZED") for number, part in enumerate(parts)]
-    return union_all(*(select(part) for part in planned))
+    parts = [
+        part.cte(f"part_{number}").prefix_with("MATERIALIZED")
+        for number, part in enumerate(
+            (_started(shape, rolled=cells), _decided(shape, rolled=moves), _took(shape, rolled=moves))
+        )
+    ]
+    counted = union_all(*map(select, parts)).subquery("counted")
+    keys = list(counted.c)[: 1 + len(shape.group_by)]
+    sums = {name: func.sum(counted.c[name]) for name in ("started", "won", "lost")}
+    of_groups = _told(_OF_GROUP, keys, _COLUMNS, times=joined_up(counted.c.times), **sums).group_by(*keys)
+    return union_all(of_groups, select(_won(shape, rolled=moves).cte("wins").prefix_with("MATERIALIZED")))
 
 
 def _started(shape: Shape, *, rolled: bool) -> Select[Any]:
     *keys, journeys = list(cells_counted(shape, rolled=rolled, bucketed=True, by_cell=False).subquery("cells").c)
-    return _part(_STARTED, keys, count=journeys)
+    return _told(None, keys, _COUNTED, started=journeys)
 
 
 def _decided(shape: Shape, *, rolled: bool) -> Select[Any]:
@@ -128,22 +136,28 @@ def _decided(shape: Shape, *, rolled: bool) -> Select[Any]:
     keys, moved_in = list(moves.c)[: 1 + len(shape.group_by)], list(moves.c)[-2]
     is_won = moves.c.to_stage == str(Stage.WON)
     is_lost = and_(moves.c.to_stage == str(Stage.CHURNED), moves.c.from_stage.is_distinct_from(str(Stage.WON)))
-    won, lost = (func.coalesce(func.sum(moved_in).filter(which), 0) for which in (is_won, is_lost))
-    return _part(_DECIDED, keys, count=won, other=lost).where(or_(is_won, is_lost)).group_by(*keys)
+    won, lost = (case((which, moved_in), else_=0) for which in (is_won, is_lost))
+    return _told(None, keys, _COUNTED, won=won, lost=lost).where(or_(is_won, is_lost))
+
+
+def _took(shape: Shape, *, rolled: bool) -> Select[Any]:
+    *keys, packed = list(times_counted(shape, WON, rolled=rolled).subquery("times").c)
+    return _told(None, keys, _COUNTED, times=packed)
 
 
 def _won(shape: Shape, *, rolled: bool) -> Select[Any]:
     wins = sums_counted(shape, WON, rolled=rolled, bucketed=True, ever=True).subquery("wins")
     keys = list(wins.c)[: 1 + len(shape.group_by)]
-    told = {name: wins.c[name] for name in ("entry_stage", "currency", "amount", "squares")}
-    return _part(_WON, keys, count=wins.c.wins, other=wins.c.seconds, **told)
+    told = {name: wins.c[name] for name in ("entry_stage", "currency", "amount", "squares", "seconds")}
+    return _told(_OF_WINS, keys, _COLUMNS, won=wins.c.wins, **told)
 
 
-def _took(shape: Shape, *, rolled: bool) -> Select[Any]:
-    *keys, packed = list(times_counted(shape, WON, rolled=rolled).subquery("times").c)
-    return _part(_TOOK, keys, times=packed)
-
-
-def _part(number: int, keys: Sequence[ColumnElement[Any]], **told: ColumnElement[Any]) -> Select[Any]:
-    columns = [cast(told.get(name, null()), kind).label(name) for name, kind in _COLUMNS.items()]
-    return select(literal(number, SmallInteger).label("part"), *keys, *columns)
+def _told(
+    part: int | None,
+    keys: Sequence[ColumnElement[Any]],
+    columns: Mapping[str, type[TypeEngine[Any]]],
+    **told: ColumnElement[Any],
+) -> Select[Any]:
+    shown: list[ColumnElement[Any]] = [] if part is None else [literal(part, SmallInteger).label("part")]
+    shown += [*keys, *(cast(told.get(name, null()), kind).label(name) for name, kind in columns.items())]
+    return select(*shown)
