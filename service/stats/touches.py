@@ -27,7 +27,6 @@ BEFORE_ALL: Final = np.iinfo(np.int64).min
 _DAY: Final = 86_400e6
 _PASSES: Final = 12
 _LARGEST: Final = 2**62
-_IDS_FROM: Final = 3
 _AT_ONCE: Final = 200_000
 
 Marks = NDArray[np.bool_]
@@ -44,13 +43,6 @@ class Rows(NamedTuple):
     numbers: NDArray[np.int32]
     names: NDArray[np.int32]
     at: Integers
-
-
-class Ids(NamedTuple):
-    """The two halves of the ids of the touches, which tell those of one time apart."""
-
-    high: NDArray[np.uint64]
-    low: NDArray[np.uint64]
 
 
 class Journeys(NamedTuple):
@@ -87,9 +79,46 @@ class _Walked(NamedTuple):
     at: Integers
 
 
+class Ordered:
+    """Rows in the order of lead, journey and time.
+
+    Ids of leads grow with time, and so rows come nearly in their order: merging by the first half of the id has little to do. What
+    that leaves side by side is few, and swapped into order.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        order = np.argsort(rows.high, kind="stable")
+        alike = _as_before(rows.high[order])
+        _put_in_order(rows, order, alike)
+        self.rows = rows
+        self.order: Integers = order
+        # Which rows are of the same journey as the row before.
+        self.together: Marks = alike & _as_before(rows.low[order]) & _as_before(rows.numbers[order])
+        self._tied = self._find_ties()
+
+    def _find_ties(self) -> Integers:
+        """Return the places of all touches of journeys of which time alone does not tell in what order its names stand."""
+        at, names = self.rows.at[self.order], self.rows.names[self.order]
+        ties = self.together & _as_before(at) & ~_as_before(names)
+        if not ties.any():
+            return np.empty(0, dtype=np.int64)
+        journey = np.cumsum(~self.together)
+        return np.flatnonzero((np.bincount(journey, ties) > 0)[journey] & (at != BEFORE_ALL))
+
+    @property
+    def tied(self) -> list[tuple[int, int, int]]:
+        """Return the journeys of which only the ids of their touches tell the order: the two halves of the lead's id, and the number."""
+        rows, some = self.rows, self.order[self._tied]
+        columns = (rows.high[some].tolist(), rows.low[some].tolist(), rows.numbers[some].tolist())
+        return list(dict.fromkeys(zip(*columns, strict=True)))
+
+    def settle(self, names: Sequence[int]) -> None:
+        """Take the numbers of the names of all touches of the journeys in `tied`, in the order of lead, journey, time and id."""
+        self.rows.names[self.order[self._tied]] = names
+
+
 def paths_of(
-    rows: Rows,
-    ids: Ids,
+    ordered: Ordered,
     journeys: Journeys,
     names: Sequence[Name],
     currencies: Sequence[str | None],
@@ -97,7 +126,7 @@ def paths_of(
     lookback: int | None,
 ) -> Paths:
     """Return how many journeys took each path. ``lookback`` microseconds before the win is how far a touch may be away."""
-    walked = _walked(rows, ids, journeys.won, lookback)
+    walked = _walked(ordered, journeys.won, lookback)
     lengths = np.bincount(walked.journey, minlength=len(journeys.won))
     starts = (
         np.flatnonzero(np.append(True, walked.journey[1:] != walked.journey[:-1]))
@@ -106,7 +135,7 @@ def paths_of(
     )
     bare = np.flatnonzero(lengths == 0)
     found = Paths()
-    _collect(found, journeys, bare, rows.names[bare][:, None], names, currencies)
+    _collect(found, journeys, bare, ordered.rows.names[bare][:, None], names, currencies)
     of = walked.journey[starts]
     for length in np.unique(lengths[of]).tolist():
         some = lengths[of] == length
@@ -116,8 +145,8 @@ def paths_of(
     return found
 
 
-def _walked(rows: Rows, ids: Ids, won_at: Integers, lookback: int | None) -> _Walked:
-    order, together = _in_order(rows, ids)
+def _walked(ordered: Ordered, won_at: Integers, lookback: int | None) -> _Walked:
+    rows, order, together = ordered.rows, ordered.order, ordered.together
     # A journey stands before its touches; touches that none stands before are of journeys nobody asked for.
     start = np.flatnonzero(~together)
     head = np.repeat(order[start], np.diff(np.append(start, len(order))))
@@ -130,27 +159,19 @@ def _walked(rows: Rows, ids: Ids, won_at: Integers, lookback: int | None) -> _Wa
     return _Walked(journey[counts], rows.names[touch][counts], at[counts])
 
 
-def _in_order(rows: Rows, ids: Ids) -> tuple[Integers, Marks]:
-    """Return the order by lead, journey, time and id, and which rows are then of the same journey as the row before.
-
-    Ids of leads grow with time, and so rows come nearly in their order: merging by the first half of the id has little to do. What
-    that leaves side by side is few, and swapped into order.
-    """
-    order = np.argsort(rows.high, kind="stable")
-    alike = _as_before(rows.high[order])
+def _put_in_order(rows: Rows, order: Integers, alike: Marks) -> None:
+    """Sort, in place, those whose leads' ids begin alike."""
     active = np.flatnonzero(alike)
     for _ in range(_PASSES):
-        wrong = _are_wrong(rows, ids, order, active)
+        wrong = _are_wrong(rows, order, active)
         if not wrong.size:
-            break
+            return
         swapped = wrong[wrong % 2 == wrong[0] % 2]
         order[swapped - 1], order[swapped] = order[swapped], order[swapped - 1]
         again = np.zeros(len(order) + 1, dtype=np.bool_)
         again[wrong] = again[swapped - 1] = again[swapped + 1] = True
         active = np.flatnonzero(again[:-1] & alike)
-    else:
-        _sort_blocks(order, alike, active, rows, ids)
-    return order, alike & _as_before(rows.low[order]) & _as_before(rows.numbers[order])
+    _sort_blocks(rows, order, alike, active)
 
 
 def _as_before(column: NDArray[Any]) -> Marks:
@@ -159,36 +180,28 @@ def _as_before(column: NDArray[Any]) -> Marks:
     return same
 
 
-def _sort_blocks(order: Integers, alike: Marks, active: Integers, rows: Rows, ids: Ids) -> None:
+def _sort_blocks(rows: Rows, order: Integers, alike: Marks, active: Integers) -> None:
     """Put those in order whose leads' ids begin alike, where that is not done yet: of these the many touches of one lead."""
     block = np.cumsum(~alike)
     left = np.flatnonzero(np.isin(block, block[active]))
     some = order[left]
-    keys: tuple[NDArray[Any], ...] = (rows.at[some], rows.numbers[some], rows.low[some], block[left])
-    if len(ids.high):
-        # Journeys have no such ids, and need none: nothing has their time.
-        touch = np.maximum(some - (len(rows.at) - len(ids.high)), 0)
-        keys = (ids.low[touch], ids.high[touch], *keys)
-    order[left] = some[np.lexsort(keys)]
+    order[left] = some[np.lexsort((rows.at[some], rows.numbers[some], rows.low[some], block[left]))]
 
 
-def _are_wrong(rows: Rows, ids: Ids, order: Integers, active: Integers) -> Integers:
+def _are_wrong(rows: Rows, order: Integers, active: Integers) -> Integers:
     """Return which of these places should stand before the one before; a part at a time, for there may be millions."""
     parts = (active[start : start + _AT_ONCE] for start in range(0, len(active), _AT_ONCE))
     return np.concatenate(
-        [np.empty(0, dtype=np.int64), *(part[_is_after(rows, ids, order[part - 1], order[part])] for part in parts)]
+        [np.empty(0, dtype=np.int64), *(part[_is_after(rows, order[part - 1], order[part])] for part in parts)]
     )
 
 
-def _is_after(rows: Rows, ids: Ids, one: Integers, other: Integers) -> Marks:
+def _is_after(rows: Rows, one: Integers, other: Integers) -> Marks:
     """Return whether rows of leads whose ids begin alike come after others."""
     after = np.zeros(len(one), dtype=np.bool_)
     place = np.arange(len(one))
-    columns: tuple[NDArray[Any], ...] = (rows.low, rows.numbers, rows.at, ids.high, ids.low)
-    for number, column in enumerate(columns):
-        if number == _IDS_FROM:
-            journeys = len(rows.at) - len(ids.high)
-            one, other = one - journeys, other - journeys
+    columns: tuple[NDArray[Any], ...] = (rows.low, rows.numbers, rows.at)
+    for column in columns:
         mine, others = column[one], column[other]
         after[place[mine > others]] = True
         equal = np.flatnonzero(mine == others)

@@ -20,6 +20,9 @@ JOURNEYS: list[tuple[list[tuple[str | None, int]], int | None, str | None]] = [
     ([("web", 2), ("mail", 4)], 20, "50.01"),
     ([("fair", 3)], 9, "33.33"),
     ([(None, 3), ("web", 5)], 30, None),
+    # At once: the order is that in which they were told of.
+    ([("mail", 4), ("web", 4), ("fair", 4)], 12, "7"),
+    ([("fair", 4), ("web", 4), ("mail", 4)], 12, "8"),
     ([("web", 6)], None, None),
     ([("web", 6), ("mail", 7)], None, None),
 ]
@@ -59,11 +62,11 @@ async def test_every_model_shares_what_there_was(client: AsyncClient, lookback: 
     query = f"?lookback=P{lookback}D" if lookback else ""
     answer = (await client.get(f"/v1/stats/attribution{query}")).json()
     totals = answer["totals"]
-    assert (totals["journeys"], totals["wins"], totals["revenue"]) == (6, 4, {"EUR": "183.34"})
+    assert (totals["journeys"], totals["wins"], totals["revenue"]) == (8, 6, {"EUR": "198.34"})
     for model in MODELS:
         credited = {line["value"]: line["models"][model] for line in answer["credits"]}
-        assert sum(one["wins"] for one in credited.values()) == pytest.approx(4)
-        assert sum(Decimal(one["revenue"].get("EUR", "0")) for one in credited.values()) == Decimal("183.34")
+        assert sum(one["wins"] for one in credited.values()) == pytest.approx(6)
+        assert sum(Decimal(one["revenue"].get("EUR", "0")) for one in credited.values()) == Decimal("198.34")
         if model != "markov":
             wins = {name: one["wins"] for name, one in credited.items() if one["wins"]}
             assert wins == pytest.approx({name: share for name, share in _expected(model, lookback).items() if share})
@@ -75,7 +78,7 @@ async def test_every_model_shares_what_there_was(client: AsyncClient, lookback: 
         if line["touched_wins"]:
             listed = (await client.get(line["leads"] + "&count=true")).json()
             assert listed.get("total") == line["touched_wins"], listed
-    assert (await client.get(totals["leads"] + "&count=true")).json()["total"] == 4
+    assert (await client.get(totals["leads"] + "&count=true")).json()["total"] == 6
 
 
 async def test_a_repurchase_without_a_touch_is_its_own_start(client: AsyncClient) -> None:

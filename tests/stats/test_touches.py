@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.stats.estimators.credit import RULES
-from service.stats.touches import BEFORE_ALL, NOT_WON, Ids, Journeys, Paths, Rows, paths_of
+from service.stats.touches import BEFORE_ALL, NOT_WON, Journeys, Ordered, Paths, Rows, paths_of
 
 NAMES = ["web", None, "fair"]
 CURRENCIES = [None, "EUR"]
@@ -74,10 +74,16 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
         np.array([one[2] for one in told.values()], dtype=np.int64),
         np.array([one[3] for one in told.values()], dtype=np.float64),
     )
-    ids = Ids(*halves([place for place, _ in touches]))
+    ordered = Ordered(all_rows)
+    tied = set(ordered.tied)
+    assert all(len({one[3] for _, one in touches if one[:3] == journey}) > 1 for journey in tied)
+    # What the database is asked for.
+    ordered.settle(
+        [one[3] for place, one in sorted(touches, key=lambda it: (*it[1][:3], it[1][4], it[0])) if one[:3] in tied]
+    )
     limit = None if lookback is None else lookback * DAY
     found, expected = (
-        paths_of(all_rows, ids, journeys, NAMES, CURRENCIES, lookback=limit),
+        paths_of(ordered, journeys, NAMES, CURRENCIES, lookback=limit),
         naive(told, touches, lookback),
     )
     assert found.not_won == expected.not_won
@@ -92,8 +98,9 @@ def test_a_long_path_is_put_in_order() -> None:
     at = np.random.default_rng(3).permutation(200)
     journeys = Journeys(np.full(1, NOT_WON), np.zeros(1, np.int64), np.full(1, np.nan))
     all_rows = rows([(1, 1)] * 201, [1] * 201, [0, *(at % 3).tolist()], [BEFORE_ALL, *(at * DAY).tolist()])
-    ids = Ids(*halves([(0, one) for one in range(200)]))
-    found = paths_of(all_rows, ids, journeys, NAMES, CURRENCIES, lookback=None)
+    ordered = Ordered(all_rows)
+    assert not ordered.tied
+    found = paths_of(ordered, journeys, NAMES, CURRENCIES, lookback=None)
     assert found.not_won == Counter([tuple(NAMES[place % 3] for place in range(200))])
 
 
@@ -101,5 +108,5 @@ def test_journeys_without_any_touch_are_put_in_order() -> None:
     order = np.random.default_rng(4).permutation(40).tolist()
     journeys = Journeys(np.full(40, NOT_WON), np.zeros(40, np.int64), np.full(40, np.nan))
     all_rows = rows([(1, one) for one in order], [1] * 40, [one % 3 for one in order], [BEFORE_ALL] * 40)
-    found = paths_of(all_rows, Ids(*halves([])), journeys, NAMES, CURRENCIES, lookback=None)
+    found = paths_of(Ordered(all_rows), journeys, NAMES, CURRENCIES, lookback=None)
     assert found.not_won == Counter((NAMES[one % 3],) for one in range(40))

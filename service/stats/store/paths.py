@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from sqlalchemy import (
     CompoundSelect,
     Float,
     FromClause,
+    Integer,
     Interval,
     LargeBinary,
     Numeric,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    column,
     exists,
     false,
     func,
@@ -34,6 +37,8 @@ from sqlalchemy import (
     true,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as SQL_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.definitions import BEGINNING, END
@@ -44,7 +49,7 @@ from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
 from service.stats.store.packing import joined_up
 from service.stats.store.rows import read_rows
-from service.stats.touches import BEFORE_ALL, NOT_WON, Ids, Journeys, Paths, Rows, paths_of
+from service.stats.touches import BEFORE_ALL, NOT_WON, Journeys, Ordered, Paths, Rows, paths_of
 
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
 _ROOM: Final = 16
@@ -63,7 +68,18 @@ async def read_paths(
     for one in found:
         if one.currency is not None and one.revenue is not None:
             revenue[one.currency] = revenue.get(one.currency, Decimal(0)) + one.revenue
-    return await asyncio.to_thread(_paths, found, lookback), revenue
+    gathered = await asyncio.to_thread(_gathered, found)
+    if tied := gathered.ordered.tied:
+        codes = {name: code for code, name in enumerate(gathered.names)}
+        gathered.ordered.settle([codes[name] for name in await _in_their_order(connection, tied, by)])
+    limit = None if lookback is None else lookback // timedelta(microseconds=1)
+    return await asyncio.to_thread(paths_of, *gathered, lookback=limit), revenue
+
+
+async def _in_their_order(connection: AsyncConnection, tied: Sequence[tuple[int, int, int]], by: str) -> Sequence[Any]:
+    """Return the names of all touches of these journeys, in the order of lead, journey, time and id: of touches at once, the first told of."""
+    given = {"leads": [UUID(int=high << 64 | low) for high, low, _ in tied], "numbers": [number for *_, number in tied]}
+    return (await read_rows(connection, _tied(by), given)).scalars().all()
 
 
 class _Packed(NamedTuple):
@@ -77,11 +93,19 @@ class _Packed(NamedTuple):
     revenue: Decimal | None
     leads: bytes
     at: bytes | None
-    ids: bytes | None
     amounts: bytes | None
 
 
-def _paths(found: list[_Packed], lookback: timedelta | None) -> Paths:
+class _Gathered(NamedTuple):
+    """What paths are made of."""
+
+    ordered: Ordered
+    journeys: Journeys
+    names: list[str | None]
+    currencies: list[str | None]
+
+
+def _gathered(found: list[_Packed]) -> _Gathered:
     names = list(dict.fromkeys(one.name for one in found))
     currencies = list(dict.fromkeys([None, *(one.currency for one in found)]))
     found.sort(key=lambda one: one.is_touch)
@@ -92,12 +116,11 @@ def _paths(found: list[_Packed], lookback: timedelta | None) -> Paths:
         np.repeat(np.array([currencies.index(one.currency) for one in journeys], dtype=np.int64), held),
         _joined([_amounts(one, number) for one, number in zip(journeys, held, strict=True)], np.float64),
     )
-    rows, ids = _unpacked(found, names), Ids(*_halves([one.ids or b"" for one in found]))
+    rows = _unpacked(found, names)
     # Packed, they take as much room again.
     journeys.clear()
     found.clear()
-    limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    return paths_of(rows, ids, told, names, currencies, lookback=limit)
+    return _Gathered(Ordered(rows), told, names, currencies)
 
 
 def _won(one: _Packed, number: int) -> NDArray[Any]:
@@ -156,7 +179,6 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
             func.sum(journey.c.amount).filter(is_won).label("revenue"),
             joined_up(func.uuid_send(journey.c.lead_id, type_=LargeBinary)).label("leads"),
             joined_up(func.timestamptz_send(journey.c.won_at, type_=LargeBinary)).label("at"),
-            null().cast(LargeBinary).label("ids"),
             joined_up(won).label("amounts"),
         )
         .select_from(dimensions.joined(journey))
@@ -174,7 +196,6 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
             null().cast(Numeric).label("revenue"),
             joined_up(func.uuid_send(touchpoints.c.lead_id, type_=LargeBinary)).label("leads"),
             joined_up(func.timestamptz_send(touchpoints.c.occurred_at, type_=LargeBinary)).label("at"),
-            joined_up(func.uuid_send(touchpoints.c.id, type_=LargeBinary)).label("ids"),
             null().cast(LargeBinary).label("amounts"),
         )
         .select_from(rows)
@@ -183,6 +204,18 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
     )
     # Two of PostgreSQL's processes work on one each; to let several work on each would need both to be kept on disk on the way.
     return union_all(of_journeys, of_touches)
+
+
+@lru_cache(maxsize=8)
+def _tied(by: str) -> Select[Any]:
+    wanted = (
+        func.unnest(bindparam("leads", type_=ARRAY(SQL_UUID)), bindparam("numbers", type_=ARRAY(Integer)))
+        .table_valued(column("lead_id", SQL_UUID), column("number", Integer), name="wanted")
+        .render_derived()
+    )
+    of_journey = and_(touchpoints.c.lead_id == wanted.c.lead_id, touchpoints.c.journey == wanted.c.number)
+    order = (touchpoints.c[name] for name in ("lead_id", "journey", "occurred_at", "id"))
+    return select(touchpoints.c[by]).select_from(touchpoints.join(wanted, of_journey)).order_by(*order)
 
 
 def _touches(journey: FromClause) -> list[ColumnElement[bool]]:
