@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
@@ -29,7 +30,9 @@ from service.stats.store.packing import (
     MICROSECONDS_A_DAY,
     NEVER,
     Instants,
+    joined_columns,
     packed_columns,
+    pattern_of,
     since_origin,
     unpacked_columns,
 )
@@ -100,7 +103,13 @@ async def lifelines(connection: AsyncConnection, question: Question, *, now: dat
     width = len(question.group_by)
 
     def unpack() -> dict[Key, Lifelines]:
-        return {tuple(row[:width]): Lifelines(unpacked_columns(row[width:]), question.skips, now=now) for row in rows}
+        patterns: dict[Key, list[list[Instants | None]]] = defaultdict(list)
+        if not rows and not width:
+            # Not grouped, there is an answer even if nobody is there.
+            patterns[()] = [unpacked_columns([b""] * len(MILESTONES))]
+        for row in rows:
+            patterns[tuple(row[:width])].append(unpacked_columns(row[width:]))
+        return {key: Lifelines(joined_columns(some), question.skips, now=now) for key, some in patterns.items()}
 
     return await asyncio.to_thread(unpack)
 
@@ -109,11 +118,12 @@ async def lifelines(connection: AsyncConnection, question: Question, *, now: dat
 def _lifelines(shape: Shape) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
+    milestones = [journey.c[name] for name in MILESTONES]
     return (
-        select(*dimensions.keys, *packed_columns(*(journey.c[name] for name in MILESTONES)))
+        select(*dimensions.keys, *packed_columns(*milestones))
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(*dimensions.keys)
+        .group_by(*dimensions.keys, *pattern_of(*milestones))
     )
 
 

@@ -17,7 +17,15 @@ from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.milestones import whole_journeys
-from service.stats.store.packing import ORIGIN, joined_up, packed_columns, unpacked_days
+from service.stats.store.packing import (
+    MICROSECONDS_A_DAY,
+    ORIGIN,
+    joined_columns,
+    joined_up,
+    packed_columns,
+    pattern_of,
+    unpacked_columns,
+)
 from service.stats.store.rows import read_rows
 
 _TIMES: Final = ("started_at", "cleaned_at", "nurtured_at", "opportunity_at", "won_at", "churned_at")
@@ -32,12 +40,14 @@ async def read_lives(connection: AsyncConnection, question: Question) -> tuple[L
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> Lives:
-    days = [unpacked_days(times) for _, _, *times in rows]
-    columns = [np.concatenate(some) for some in zip(*days, strict=True)] or [np.empty(0)] * len(_TIMES)
-    amounts = np.concatenate(
-        [np.empty(0), *(np.frombuffer(packed_amounts, dtype=">f8") for _, packed_amounts, *_ in rows)]
-    )
-    currency = np.repeat([row[0] or "" for row in rows], [len(part[0]) for part in days]).astype(np.str_)
+    days = [
+        [None if some is None else some / MICROSECONDS_A_DAY for some in unpacked_columns(times)]
+        for _, _, *times in rows
+    ]
+    columns = joined_columns(days, np.nan) or [np.empty(0)] * len(_TIMES)
+    found = [np.frombuffer(packed, dtype=">f8") for _, packed, *_ in rows]
+    amounts = np.concatenate([np.empty(0), *found])
+    currency = np.repeat([row[0] or "" for row in rows], list(map(len, found))).astype(np.str_)
     return Lives(np.stack(columns[:4]).T, columns[4], columns[5], amounts, currency)
 
 
@@ -46,10 +56,11 @@ def _lives(shape: Shape) -> Select[Any]:
     journey = whole_journeys(known=False)
     dimensions = Dimensions(shape, journey)
     amount = func.float8send(func.coalesce(cast(journey.c.amount, Float(53)), _NO_AMOUNT), type_=LargeBinary)
+    times = [journey.c[name] for name in _TIMES]
     # All of one currency are packed together: then it need not go along with each.
     return (
-        select(journey.c.currency, joined_up(amount), *packed_columns(*(journey.c[name] for name in _TIMES)))
+        select(journey.c.currency, joined_up(amount), *packed_columns(*times))
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(journey.c.currency)
+        .group_by(journey.c.currency, *pattern_of(*times))
     )

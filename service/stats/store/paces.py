@@ -25,7 +25,9 @@ from service.stats.store.packing import (
     MICROSECONDS_A_DAY,
     NEVER,
     Instants,
+    joined_columns,
     packed_columns,
+    pattern_of,
     since_origin,
     unpacked,
     unpacked_columns,
@@ -35,10 +37,12 @@ from service.stats.store.stays import is_followed, is_recycled, stays_of_ledger
 from service.stats.velocity import Found, Pipeline
 
 _ENTRY: Final = 0
+_INSTANT: Final = 8
+"""How many bytes an instant takes."""
 
 
 class _Alike(NamedTuple):
-    """Journeys of one entry stage and one currency, and whether their milestones tell of all their stays, but for the last one."""
+    """Journeys of one entry stage and one currency that came to the same stages, and whether their milestones tell of all their stays."""
 
     entry_stage: str
     is_recycled: bool
@@ -48,10 +52,10 @@ class _Alike(NamedTuple):
 
 
 class _Stays(NamedTuple):
-    """Stays in one stage: when it was entered and left. ``lasts`` says whether those that nothing here ended last still."""
+    """Stays in one stage: when it was entered and left, `NEVER` or None for not yet. ``lasts`` says whether these last still."""
 
     entered: Instants
-    left: Instants
+    left: Instants | None
     lasts: bool
 
 
@@ -68,7 +72,7 @@ class Pace:
 
     def __len__(self) -> int:
         """Return how many journeys there are."""
-        return sum(len(one.packed[0] or b"") for one in self._alike) // 2
+        return sum(len(one.packed[0] or b"") for one in self._alike) // _INSTANT
 
     @property
     def pipelines(self) -> list[Pipeline]:
@@ -82,7 +86,7 @@ class Pace:
     def unpacked(self, skips: Skips) -> tuple[dict[str, Found], dict[str, Found]]:
         """Return what finds the spans to each stage, and those within each."""
         columns = [unpacked_columns(one.packed) for one in self._alike]
-        whole = [some[0] if len(some) == 1 else np.concatenate(some) for some in zip(*columns, strict=True)]
+        whole = joined_columns(columns)
         stays: dict[str, list[_Stays]] = defaultdict(list)
         for stage, parts in self._ledger.items():
             stays[stage] += [_Stays(part[:, 0], part[:, 1], lasts=True) for part in parts]
@@ -93,25 +97,27 @@ class Pace:
         return Lifelines(whole, skips, now=self._now).times_to(), within
 
 
-def _tell(alike: _Alike, milestones: Sequence[Instants], stays: dict[str, list[_Stays]]) -> None:
+def _tell(alike: _Alike, milestones: Sequence[Instants | None], stays: dict[str, list[_Stays]]) -> None:
     stages = (alike.entry_stage, *RUNGS[1:], str(Stage.CHURNED))
-    following = np.full_like(milestones[_ENTRY], NEVER)
+    following = None
     for place in reversed(range(len(stages))):
         entered = milestones[place]
+        if entered is None:
+            continue
         # A repurchase begins with a milestone: that one tells of the stay.
         if place != _ENTRY or alike.entry_stage not in RUNGS[1:]:
             stays[stages[place]].append(_Stays(entered, following, lasts=not alike.is_followed))
-        following = np.where(entered != NEVER, entered, following)
+        following = entered
 
 
 def _spans(stays: Sequence[_Stays], now: datetime) -> Spans:
     lasting, ended = [], []
     for entered, left, lasts in stays:
-        is_left = left != NEVER
-        over = (entered != NEVER) & is_left
-        ended.append(left[over] - entered[over])
+        is_left = np.full(len(entered), left is not None) if left is None else left != NEVER
+        if left is not None:
+            ended.append(left[is_left] - entered[is_left])
         if lasts:
-            lasting.append(since_origin(now) - entered[(entered != NEVER) & ~is_left])
+            lasting.append(since_origin(now) - entered[~is_left])
     still, over = (np.maximum(np.concatenate([np.empty(0, np.int64), *some]), 0) for some in (lasting, ended))
     return Spans((sorted_spans(still, ages=True), sorted_spans(over)), MICROSECONDS_A_DAY)
 
@@ -136,6 +142,7 @@ async def read_paces(connection: AsyncConnection, question: Question, *, now: da
 def _paces(shape: Shape) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
+    milestones = [journey.c[name] for name in MILESTONES]
     won = journey.c.won_at.is_not(None)
     days = extract("epoch", journey.c.won_at - journey.c.started_at) / 86_400
     by = [*dimensions.keys, journey.c.entry_stage, journey.c.currency]
@@ -151,9 +158,9 @@ def _paces(shape: Shape) -> Select[Any]:
             func.count().filter(or_(won, journey.c.churned_at.is_not(None))),
             func.sum(journey.c.amount).filter(won),
             func.sum(days).filter(won),
-            *packed_columns(*(journey.c[name] for name in MILESTONES)),
+            *packed_columns(*milestones),
         )
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(*by, *flags)
+        .group_by(*by, *flags, *pattern_of(*milestones))
     )

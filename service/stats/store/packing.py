@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from operator import add
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, LargeBinary, SmallInteger, case, cast, func, literal_column
+from sqlalchemy import ColumnElement, LargeBinary, func, literal_column
 
 from service.core.tables import Instant
 
@@ -45,37 +43,36 @@ def sent(at: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.timestamptz_send(func.coalesce(at, _INFINITY), type_=LargeBinary)
 
 
+def pattern_of(*instants: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    """Return which of a row's instants there are: rows that are grouped by it need not say so one by one.
+
+    Truths, and not a number made of them: PostgreSQL knows that there are few, and needs not sort.
+    """
+    return [at.is_not(None) for at in instants]
+
+
 def packed_columns(*instants: ColumnElement[Any]) -> list[ColumnElement[bytes]]:
-    """Return the instants of all rows of a group, a value for each column, and before them one that says which rows have which.
+    """Return the instants of all rows of a group, which must be of one pattern, a value for each column.
 
     What never was takes no room and no time. All are filled row by row, so that the same places of all are of the same row.
     """
-    bits = (case((at.is_(None), 0), else_=1 << place) for place, at in enumerate(instants))
-    mask = func.int2send(cast(reduce(add, bits), SmallInteger), type_=LargeBinary)
-    return [joined_up(mask), *(joined_up(func.timestamptz_send(at, type_=LargeBinary)) for at in instants)]
+    return [joined_up(func.timestamptz_send(at, type_=LargeBinary)) for at in instants]
 
 
-def unpacked_columns(values: Sequence[bytes | None]) -> list[Instants]:
-    """Return what `packed_columns` packed: for each column the instants of all rows, `NEVER` for what never was."""
-    return [_in_their_rows(held, which, np.full(len(which), NEVER)) for held, which in _held(values)]
+def unpacked_columns(values: Sequence[bytes | None]) -> list[Instants | None]:
+    """Return what `packed_columns` packed: for each column the instants of all rows, or None for what never was."""
+    return [None if value is None else np.frombuffer(value, dtype=">i8").astype(np.int64) for value in values]
 
 
-def unpacked_days(values: Sequence[bytes | None]) -> list[Floats]:
-    """Return what `packed_columns` packed in days since `ORIGIN`, nan for what never was."""
+def joined_columns(patterns: Sequence[Sequence[NDArray[Any] | None]], never: float = NEVER) -> list[NDArray[Any]]:
+    """Return the columns of rows of several patterns as one, ``never`` for what never was; their first column is always there."""
+    rows = [0 if columns[0] is None else len(columns[0]) for columns in patterns]
     return [
-        _in_their_rows(held / MICROSECONDS_A_DAY, which, np.full(len(which), np.nan)) for held, which in _held(values)
+        np.concatenate(
+            [np.full(number, never) if some is None else some for number, some in zip(rows, every, strict=True)]
+        )
+        for every in zip(*patterns, strict=True)
     ]
-
-
-def _held(values: Sequence[bytes | None]) -> Iterator[tuple[Instants, NDArray[np.bool_]]]:
-    mask = np.frombuffer(values[0] or b"", dtype=">i2").astype(np.int16)
-    for place, value in enumerate(values[1:]):
-        yield np.frombuffer(value or b"", dtype=">i8"), (mask & (1 << place)) != 0
-
-
-def _in_their_rows(held: NDArray[Any], which: NDArray[np.bool_], column: NDArray[Any]) -> NDArray[Any]:
-    column[which] = held
-    return column
 
 
 def unpacked(value: bytes | None, width: int) -> Instants:
