@@ -61,10 +61,11 @@ class Telemetry:
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", exchange.request_id.encode()),
-                    # What the answer took here, in milliseconds, for browsers and whoever wonders where the time went.
-                    (b"server-timing", b"app;dur=%.2f" % ((time.perf_counter() - began) * 1e3)),
                     *exchange.headers,
                 ]
+                if exchange.key_id is not None:
+                    # What the answer took here, in milliseconds. Who has no key shall not learn anything from how long that was.
+                    message["headers"].append((b"server-timing", b"app;dur=%.2f" % _milliseconds_since(began)))
             await send(message)
 
         try:
@@ -108,6 +109,10 @@ def metrics_page() -> Response:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _milliseconds_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1e3
 
 
 def _exchange(headers: list[tuple[bytes, bytes]]) -> Exchange:

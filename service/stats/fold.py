@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from service.core.database import transaction
 from service.stats.store import folding, rebuilding
 
-FULL_BATCH: Final = 500_000
+FULL_BATCH: Final = 250_000
 # For each second of folding, so many seconds of rest, but never more than the longest: only files come in so fast that it matters.
 _REST: Final = 8.0
-_LONGEST_REST: Final = 30.0
+_LONGEST_REST: Final = 15.0
 
 
 async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:

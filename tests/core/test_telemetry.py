@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -42,6 +43,15 @@ async def test_every_answer_has_a_request_id(api: AsyncClient):
 
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     assert second.json()["request_id"] == second.headers["x-request-id"]
+
+
+async def test_only_who_has_a_key_is_told_how_long_it_took(client: AsyncClient):
+    known = await client.get("/v1/channels")
+    stranger = await client.get("/v1/channels", headers={"Authorization": "Bearer nobody's"})
+
+    assert re.fullmatch(r"app;dur=\d+\.\d\d", known.headers["server-timing"])
+    assert stranger.status_code == 401
+    assert "server-timing" not in stranger.headers
 
 
 @pytest.mark.parametrize(
