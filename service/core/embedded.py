@@ -64,7 +64,7 @@ def embedded_postgres(data_dir: Path, configuration: str | None = None) -> Itera
 
 
 def _shared_buffers() -> int:
-    """Return how much memory the server keeps pages in, in MiB: an eighth of what there is, up to what a million leads' indexes take."""
+    """Return how much memory the server keeps pages in, in MiB: an eighth of what there is, and no more than a million leads keep busy."""
     return min(psutil.virtual_memory().total >> 23, 2048)
 
 

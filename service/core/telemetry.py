@@ -64,7 +64,7 @@ class Telemetry:
                     *exchange.headers,
                 ]
                 if exchange.key_id is not None:
-                    # What the answer took here, in milliseconds. Who has no key shall not learn anything from how long that was.
+                    # What it took until the answer began, in milliseconds. Who has no key has a clock, and is given no better one.
                     message["headers"].append((b"server-timing", b"app;dur=%.2f" % _milliseconds_since(began)))
             await send(message)
 

@@ -49,6 +49,8 @@ _DOCUMENTS: Final = ("utm", "external_ids", "attributes", "raw")
 _MADE: Final = ("bucket", "traceparent", "entered_as")
 _NAMES: Final = ("lead_id", "at", "now", "actor", "tags", *_MADE, *_TEXTS, *_DOCUMENTS)
 _PLACES: Final = {name: place for place, name in enumerate(_NAMES)}
+_PLACED: Final = 4
+"""How many fields of a delta say which it is, and where it counts: id, bucket, channel and campaign."""
 _DATA: Final = -1
 """The place of an event's text: after all others."""
 _texts_of: Final = attrgetter(*_TEXTS)
@@ -174,7 +176,8 @@ class Press:
 
 @lru_cache(maxsize=4096)
 def _ends(table: Table, *values: Any) -> bytes:
-    """Return a delta's last fields: what it counts, and how many."""
+    """Return a delta's last fields: what it counts, and how many. Before them stand the id and the place."""
+    assert len(table.columns) == _PLACED + len(values), f"the columns of {table.name} have changed"
     ends = zip(list(table.columns)[-len(values) :], values, strict=True)
     return b"".join(wire.encoder(column.type)(value) for column, value in ends)
 

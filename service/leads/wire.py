@@ -20,17 +20,18 @@ END: Final = b"\xff\xff"
 NULL: Final = b"\xff\xff\xff\xff"
 
 _length: Final = Struct("!i").pack
-_count: Final = Struct("!h").pack
+count: Final = Struct("!h").pack
+"""Returns what a row of so many fields begins with."""
 _small: Final = Struct("!ih").pack
 _integer: Final = Struct("!ii").pack
 _big: Final = Struct("!iq").pack
-_truth: Final = Struct("!i?").pack
 _array: Final = Struct("!iiiiii").pack
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _DAY: Final = 86_400
 _TEXT_OID: Final = 25
 _NO_TEXTS: Final = Struct("!iiii").pack(12, 0, 0, _TEXT_OID)
 _ID_LENGTH: Final = _length(16)
+_TRUTHS: Final = {None: NULL, True: _length(1) + b"\x01", False: _length(1) + b"\x00"}
 _JSONB_VERSION: Final = b"\x01"
 
 Encode = Callable[[Any], bytes]
@@ -43,11 +44,6 @@ class Identifier(Protocol):
     def bytes(self) -> bytes: ...
 
 
-def count(fields: int) -> bytes:
-    """Return what a row of so many fields begins with."""
-    return _count(fields)
-
-
 def text(value: str | None) -> bytes:
     """Return a text; a JSON document is one, too."""
     if value is None:
@@ -57,7 +53,7 @@ def text(value: str | None) -> bytes:
 
 
 def each_text(values: Iterable[str | None]) -> list[bytes]:
-    """Return `text` of each, in two thirds of the time."""
+    """Return `text` of each, without a call for each."""
     return [NULL if value is None else _length(len(encoded := value.encode())) + encoded for value in values]
 
 
@@ -97,9 +93,9 @@ def big(value: int | None) -> bytes:
     return NULL if value is None else _big(8, value)
 
 
-def truth(value: object) -> bytes:
-    """Return a BOOLEAN."""
-    return NULL if value is None else _truth(1, value)
+def truth(value: Any) -> bytes:
+    """Return a BOOLEAN; nothing else is taken for true."""
+    return _TRUTHS[value]
 
 
 def texts(value: Sequence[str] | None) -> bytes:
@@ -136,4 +132,6 @@ _ENCODERS: Final[tuple[tuple[type[TypeEngine[Any]], Encode], ...]] = (
 
 def encoder(kind: TypeEngine[Any]) -> Encode:
     """Return what encodes a column's values; documents are given as text."""
+    if isinstance(kind, ARRAY) and not isinstance(kind.item_type, Text):
+        return _nothing
     return next((encode for known, encode in _ENCODERS if isinstance(kind, known)), _nothing)

@@ -11,6 +11,7 @@ from service.core.database import transaction
 from service.stats.store import folding, rebuilding
 
 FULL_BATCH: Final = 250_000
+_SMALLEST_BATCH: Final = 1_000
 # For each second of folding, so many seconds of rest, but never more than the longest: only files come in so fast that it matters.
 _REST: Final = 8.0
 _LONGEST_REST: Final = 15.0
@@ -19,12 +20,17 @@ _LONGEST_REST: Final = 15.0
 async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     """Fold up to ``limit`` deltas of each kind into the rollup, in the caller's transaction; return how many there were of the kind that had most.
 
-    One folds at a time: while another does, or a rebuild runs, there is nothing to do. A full batch (the number is ``limit``) means that
-    there may be more.
+    One win counts as several, for it takes so much longer. One folds at a time: while another does, or a rebuild runs, there is nothing to
+    do. A full batch (the number is near ``limit``) means that there may be more.
     """
     if not await folding.try_lock(connection):
         return 0
-    return max([await folding.fold_oldest(connection, kind, limit) for kind in folding.KINDS])
+    return max(
+        [
+            times * await folding.fold_oldest(connection, kind, max(limit // times, 1))
+            for kind, times in folding.KINDS.items()
+        ]
+    )
 
 
 class Folder:
@@ -37,15 +43,23 @@ class Folder:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._rests_until = 0.0
+        self._limit = FULL_BATCH
 
     async def run(self) -> int:
         """Fold, unless it is at rest; return how many deltas there were if there may be more at once, or else 0."""
         began = time.monotonic()
         if began < self._rests_until:
             return 0
-        async with transaction(self._engine) as connection:
-            folded = await fold(connection)
-        if folded >= FULL_BATCH:
+        try:
+            async with transaction(self._engine) as connection:
+                folded = await fold(connection, self._limit)
+        except TimeoutError:
+            # As many again would take as long again, for ever.
+            self._limit = max(self._limit // 2, _SMALLEST_BATCH)
+            raise
+        is_full = folded > self._limit - max(folding.KINDS.values())
+        self._limit = min(self._limit * 2, FULL_BATCH)
+        if is_full:
             return folded
         ended = time.monotonic()
         self._rests_until = ended + min(_REST * (ended - began), _LONGEST_REST)

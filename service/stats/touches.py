@@ -105,7 +105,6 @@ class Ordered:
         journey = np.cumsum(~self.together)
         return np.flatnonzero((np.bincount(journey, ties) > 0)[journey] & (at != BEFORE_ALL))
 
-    @property
     def tied(self) -> list[tuple[int, int, int]]:
         """Return the journeys of which only the ids of their touches tell the order: the two halves of the lead's id, and the number."""
         rows, some = self.rows, self.order[self._tied]

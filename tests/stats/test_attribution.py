@@ -94,6 +94,40 @@ async def test_a_repurchase_without_a_touch_is_its_own_start(client: AsyncClient
     assert (await client.get(answer["credits"][0]["leads"] + "&count=true")).json()["total"] == 2
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("by=channel", {"fair": 2, "mail": 1, None: 1}),
+        ("by=channel&channel=web", {"fair": 2, "mail": 1, None: 1}),
+        ("by=channel&unit=lead", {"fair": 1, None: 1}),
+        ("by=campaign", {"spring": 1, "autumn": 1, None: 2}),
+    ],
+)
+async def test_touches_at_once_stand_in_the_order_they_were_told_of(
+    client: AsyncClient, query: str, expected: dict[str | None, int]
+) -> None:
+    web, nameless, fair = {"channel": "web"}, {"campaign": "spring"}, {"channel": "fair", "campaign": "autumn"}
+    one, other = {"channel": "mail"}, {"channel": "fair"}
+    for number, first, second in (
+        (1, (web, nameless, fair), (one, other)),
+        (2, (web, fair, nameless), (other, one)),
+    ):
+        at = {"email": f"lead{number}@firma.de", "occurred_at": "2026-01-04T08:00:00Z"}
+        for touch in first:
+            lead = (await client.post("/v1/leads", json=at | touch)).json()
+        address = f"/v1/leads/{lead['id']}/transitions"
+        for step, day in (("win", "2026-01-09"), ("repurchase", "2026-02-01")):
+            body = {"event": step, "allow_skip": True, "occurred_at": f"{day}T08:00:00Z"}
+            assert (await client.post(address, json=body)).status_code == 201
+        for touch in second:
+            await client.post("/v1/leads", json=at | {"occurred_at": "2026-02-04T08:00:00Z"} | touch)
+        body = {"event": "win", "occurred_at": "2026-02-09T08:00:00Z"}
+        assert (await client.post(address, json=body)).status_code == 201
+    answer = (await client.get(f"/v1/stats/attribution?{query}")).json()
+    last = {line["value"]: line["models"]["last"]["wins"] for line in answer["credits"]}
+    assert {name: wins for name, wins in last.items() if wins} == expected
+
+
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdefg"), st.floats(0, 1e6), min_size=1))
 def test_cents_add_up(shares: dict[str, float]) -> None:

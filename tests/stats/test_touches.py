@@ -75,7 +75,7 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
         np.array([one[3] for one in told.values()], dtype=np.float64),
     )
     ordered = Ordered(all_rows)
-    tied = set(ordered.tied)
+    tied = set(ordered.tied())
     assert all(len({one[3] for _, one in touches if one[:3] == journey}) > 1 for journey in tied)
     # What the database is asked for.
     ordered.settle(
@@ -99,7 +99,7 @@ def test_a_long_path_is_put_in_order() -> None:
     journeys = Journeys(np.full(1, NOT_WON), np.zeros(1, np.int64), np.full(1, np.nan))
     all_rows = rows([(1, 1)] * 201, [1] * 201, [0, *(at % 3).tolist()], [BEFORE_ALL, *(at * DAY).tolist()])
     ordered = Ordered(all_rows)
-    assert not ordered.tied
+    assert not ordered.tied()
     found = paths_of(ordered, journeys, NAMES, CURRENCIES, lookback=None)
     assert found.not_won == Counter([tuple(NAMES[place % 3] for place in range(200))])
 

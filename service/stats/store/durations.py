@@ -91,7 +91,7 @@ class Lifelines:
 
 def sorted_spans(spans: Instants, *, ages: bool = False) -> Instants:
     """Return spans in ascending order; ``ages`` are spans until now."""
-    # Rows come nearly in the order in which journeys began, and so do their ages: there is little to merge.
+    # Rows of one pattern come nearly in the order in which journeys began, and so do their ages: there is little to merge.
     spans.sort(kind="stable" if ages else None)
     return spans
 
@@ -123,7 +123,7 @@ def _lifelines(shape: Shape) -> Select[Any]:
         select(*dimensions.keys, *packed_columns(*milestones))
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(*dimensions.keys, *pattern_of(*milestones))
+        .group_by(*dimensions.keys, *pattern_of(*milestones[1:]))
     )
 
 

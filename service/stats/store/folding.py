@@ -69,7 +69,8 @@ async def lock(connection: AsyncConnection) -> None:
     await connection.execute(_WAIT_LOCK, {"lock": _LOCK})
 
 
-KINDS: Final = tuple(_STATEMENTS)
+KINDS: Final = {"cohort": 1, "flow": 1, "win": 5}
+"""The kinds of deltas, and how many times as long as one of a cohort one of them takes: wins have twice as many grains, and exact sums."""
 
 
 async def fold_oldest(connection: AsyncConnection, kind: str, limit: int) -> int:

@@ -62,5 +62,5 @@ def _lives(shape: Shape) -> Select[Any]:
         select(journey.c.currency, joined_up(amount), *packed_columns(*times))
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(journey.c.currency, *pattern_of(*times))
+        .group_by(journey.c.currency, *pattern_of(*times[1:]))
     )

@@ -113,11 +113,12 @@ def _tell(alike: _Alike, milestones: Sequence[Instants | None], stays: dict[str,
 def _spans(stays: Sequence[_Stays], now: datetime) -> Spans:
     lasting, ended = [], []
     for entered, left, lasts in stays:
-        is_left = np.full(len(entered), left is not None) if left is None else left != NEVER
+        begun = entered != NEVER
+        is_left = np.zeros_like(begun) if left is None else begun & (left != NEVER)
         if left is not None:
             ended.append(left[is_left] - entered[is_left])
         if lasts:
-            lasting.append(since_origin(now) - entered[~is_left])
+            lasting.append(since_origin(now) - entered[begun & ~is_left])
     still, over = (np.maximum(np.concatenate([np.empty(0, np.int64), *some]), 0) for some in (lasting, ended))
     return Spans((sorted_spans(still, ages=True), sorted_spans(over)), MICROSECONDS_A_DAY)
 
@@ -162,5 +163,5 @@ def _paces(shape: Shape) -> Select[Any]:
         )
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(*by, *flags, *pattern_of(*milestones))
+        .group_by(*by, *flags, *pattern_of(*milestones[1:]))
     )

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, LargeBinary, func, literal_column
 
 from service.core.tables import Instant
 
-Floats = NDArray[np.float64]
 Instants = NDArray[np.int64]
 """Microseconds since `ORIGIN`, a column for each instant of a row."""
 
@@ -66,7 +65,7 @@ def unpacked_columns(values: Sequence[bytes | None]) -> list[Instants | None]:
 
 def joined_columns(patterns: Sequence[Sequence[NDArray[Any] | None]], never: float = NEVER) -> list[NDArray[Any]]:
     """Return the columns of rows of several patterns as one, ``never`` for what never was; their first column is always there."""
-    rows = [0 if columns[0] is None else len(columns[0]) for columns in patterns]
+    rows = [len(columns[0]) for columns in patterns if columns[0] is not None]
     return [
         np.concatenate(
             [np.full(number, never) if some is None else some for number, some in zip(rows, every, strict=True)]

@@ -48,18 +48,22 @@ from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
 from service.stats.store.packing import joined_up
-from service.stats.store.rows import read_rows
+from service.stats.store.rows import read_counters, read_rows
 from service.stats.touches import BEFORE_ALL, NOT_WON, Journeys, Ordered, Paths, Rows, paths_of
 
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
 _ROOM: Final = 16
 """How many bytes an id takes."""
+_FEW: Final = 1_000
 
 
 async def read_paths(
     connection: AsyncConnection, question: Question, *, by: str, lookback: timedelta | None
 ) -> tuple[Paths, dict[str, Decimal]]:
-    """Return the paths of the journeys of a question, and the revenue of those that were won, by currency."""
+    """Return the paths of the journeys of a question, and the revenue of those that were won, by currency.
+
+    ``connection`` must hold a snapshot: what stands in the order of ids is asked for afterwards.
+    """
     whole = not question.dimensions and question.unit == "journey" and (question.low, question.high) == (BEGINNING, END)
     statement = _rows(Shape.of(question), by, whole=whole)
     given = sources.parameters(question) | {"low": question.low, "high": question.high}
@@ -68,18 +72,31 @@ async def read_paths(
     for one in found:
         if one.currency is not None and one.revenue is not None:
             revenue[one.currency] = revenue.get(one.currency, Decimal(0)) + one.revenue
-    gathered = await asyncio.to_thread(_gathered, found)
-    if tied := gathered.ordered.tied:
-        codes = {name: code for code, name in enumerate(gathered.names)}
-        gathered.ordered.settle([codes[name] for name in await _in_their_order(connection, tied, by)])
+    gathered, tied = await asyncio.to_thread(_gathered, found)
+    names = await _in_their_order(connection, tied, by) if tied.leads else None
     limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    return await asyncio.to_thread(paths_of, *gathered, lookback=limit), revenue
+    return await asyncio.to_thread(_paths, gathered, names, limit), revenue
 
 
-async def _in_their_order(connection: AsyncConnection, tied: Sequence[tuple[int, int, int]], by: str) -> Sequence[Any]:
+class _Tied(NamedTuple):
+    """Journeys of which only the ids of their touches tell the order."""
+
+    leads: list[UUID]
+    numbers: list[int]
+
+
+async def _in_their_order(connection: AsyncConnection, tied: _Tied, by: str) -> Sequence[str | None]:
     """Return the names of all touches of these journeys, in the order of lead, journey, time and id: of touches at once, the first told of."""
-    given = {"leads": [UUID(int=high << 64 | low) for high, low, _ in tied], "numbers": [number for *_, number in tied]}
-    return (await read_rows(connection, _tied(by), given)).scalars().all()
+    # A few are found at once; it would be a pity to wait for another turn with all that has been read.
+    read = read_counters if len(tied.leads) <= _FEW else read_rows
+    return (await read(connection, _tied(by), tied._asdict())).scalars().all()
+
+
+def _paths(gathered: _Gathered, in_order: Sequence[str | None] | None, lookback: int | None) -> Paths:
+    if in_order is not None:
+        codes = {name: code for code, name in enumerate(gathered.names)}
+        gathered.ordered.settle([codes[name] for name in in_order])
+    return paths_of(*gathered, lookback=lookback)
 
 
 class _Packed(NamedTuple):
@@ -105,7 +122,7 @@ class _Gathered(NamedTuple):
     currencies: list[str | None]
 
 
-def _gathered(found: list[_Packed]) -> _Gathered:
+def _gathered(found: list[_Packed]) -> tuple[_Gathered, _Tied]:
     names = list(dict.fromkeys(one.name for one in found))
     currencies = list(dict.fromkeys([None, *(one.currency for one in found)]))
     found.sort(key=lambda one: one.is_touch)
@@ -120,7 +137,10 @@ def _gathered(found: list[_Packed]) -> _Gathered:
     # Packed, they take as much room again.
     journeys.clear()
     found.clear()
-    return _Gathered(Ordered(rows), told, names, currencies)
+    ordered = Ordered(rows)
+    tied = ordered.tied()
+    leads, numbers = [UUID(int=high << 64 | low) for high, low, _ in tied], [number for *_, number in tied]
+    return _Gathered(ordered, told, names, currencies), _Tied(leads, numbers)
 
 
 def _won(one: _Packed, number: int) -> NDArray[Any]:
@@ -159,7 +179,7 @@ def _joined(parts: Sequence[NDArray[Any]], kind: type[Any]) -> NDArray[Any]:
 
 @lru_cache(maxsize=64)
 def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
-    """Return journeys and touches, packed by all that few of them differ in, in one statement: so they are of one moment.
+    """Return journeys and touches, packed by all that few of them differ in, in one statement.
 
     ``whole``: all touches are read, whatever journeys they are of; those that do not count are few.
     """
@@ -210,8 +230,8 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
 def _tied(by: str) -> Select[Any]:
     wanted = (
         func.unnest(bindparam("leads", type_=ARRAY(SQL_UUID)), bindparam("numbers", type_=ARRAY(Integer)))
-        .table_valued(column("lead_id", SQL_UUID), column("number", Integer), name="wanted")
-        .render_derived()
+        .table_valued(column("lead_id", SQL_UUID), column("number", Integer))
+        .render_derived(name="wanted")
     )
     of_journey = and_(touchpoints.c.lead_id == wanted.c.lead_id, touchpoints.c.journey == wanted.c.number)
     order = (touchpoints.c[name] for name in ("lead_id", "journey", "occurred_at", "id"))

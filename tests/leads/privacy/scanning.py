@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.core.database import transaction
 
-# Ids and digests are drawn or computed, nobody writes into them; three letters of a name are found in one by chance.
+# A few letters of a name may be found by chance in ids and digests: "ada" is three hexadecimal digits.
+_BY_CHANCE = re.compile(r"[0-9a-f]{1,5}")
 _DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b")
 
 _COLUMNS = text(
@@ -27,8 +28,9 @@ async def traces(engine: AsyncEngine, marks: Iterable[str]) -> dict[str, list[st
     async with transaction(engine) as connection:
         for table, column, kind in (await connection.execute(_COLUMNS)).all():
             stored = await _texts(connection, table, column, kind)
+            apart = _DRAWN.sub(" ", stored)
             for mark, places in found.items():
-                if mark in stored:
+                if mark in (apart if _BY_CHANCE.fullmatch(mark) else stored):
                     places.append(f"{table}.{column}")
     return {mark: places for mark, places in found.items() if places}
 
@@ -37,6 +39,5 @@ async def _texts(connection: AsyncConnection, table: str, column: str, kind: str
     shown = f'"{column}"' if kind == "bytea" else f'to_jsonb("{column}")::text'
     values = (await connection.execute(text(f'SELECT {shown} FROM "{table}" WHERE "{column}" IS NOT NULL'))).scalars()
     joined = "\n".join(value.decode(errors="replace") if isinstance(value, bytes) else value for value in values)
-    joined = _DRAWN.sub("", joined)
     decoded = re.sub(r"\\+u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), joined)
     return "\n".join((joined, unquote_plus(joined), decoded, html.unescape(joined))).lower()
