@@ -23,7 +23,7 @@ from sqlalchemy import JSON, Table
 from service.cleaning.submission import Cleaned, Submission, Verdict
 from service.core import context
 from service.core.database import dumps
-from service.core.ids import bucket_of, new_ids
+from service.core.ids import bucket_of, new_id, new_ids
 from service.leads import store, wire
 from service.leads.book import Book
 from service.leads.carrying_out import TakenIn, carry_out
@@ -41,7 +41,6 @@ from service.stats.tables import cohort_deltas, flow_deltas
 
 _Values = tuple[Any, ...]
 _Pick = Callable[[_Values], _Values]
-_Fields = tuple[bytes, ...]
 
 # What a lead's values are, in this order; then come the ids that are made for it, and the constants of its kind.
 _TEXTS: Final = (*FILLED, "channel", "campaign")
@@ -88,7 +87,7 @@ class _Kind(NamedTuple):
 class _Stamp:
     """The rows of one kind: of each the table and what to pick from a lead's fields; of an event, the text and what to pick for it, too."""
 
-    constants: _Fields
+    constants: tuple[bytes, ...]
     ids: int
     rows: tuple[tuple[str, _Pick], ...]
     events: tuple[tuple[_Pick, str, _Pick], ...]
@@ -135,7 +134,7 @@ class Press:
             wire.small(made[0]),
             self._traceparent_wired,
             wire.document(made[2]),
-            *wire.each_text(texts),
+            *map(wire.text, texts),
             *map(wire.document, documents),
             *map(wire.identifier, ids),
             *stamp.constants,
@@ -162,15 +161,14 @@ class Press:
     def count(self) -> None:
         """Add what all that was stamped counts for to the book's rows; nothing is stamped after it."""
         for (stamp, at, *origin), times in self._counted.items():
-            place = b"".join((wire.instant(at), *wire.each_text(origin)))
+            place = b"".join((wire.instant(at), *map(wire.text, origin)))
             for entry, cell, count in stamp.cohorts:
                 self._add(cohort_deltas, place, _ends(cohort_deltas, entry, cell, times * count))
             for left, entered, moved_in, moved_out in stamp.flows:
                 self._add(flow_deltas, place, _ends(flow_deltas, left, entered, times * moved_in, times * moved_out))
 
     def _add(self, table: Table, place: bytes, counts: bytes) -> None:
-        (identifier,) = new_ids(1)
-        fields = (wire.count(len(table.columns)), wire.identifier(identifier), place, counts)
+        fields = (wire.count(len(table.columns)), wire.identifier(new_id()), place, counts)
         self._book.wired[table.name].append(b"".join(fields))
 
 

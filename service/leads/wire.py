@@ -6,7 +6,7 @@ with the highest byte first; a null has the length -1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from struct import Struct
 from typing import Any, Final, Protocol
@@ -50,11 +50,6 @@ def text(value: str | None) -> bytes:
         return NULL
     encoded = value.encode()
     return _length(len(encoded)) + encoded
-
-
-def each_text(values: Iterable[str | None]) -> list[bytes]:
-    """Return `text` of each, without a call for each."""
-    return [NULL if value is None else _length(len(encoded := value.encode())) + encoded for value in values]
 
 
 def document(value: str | None) -> bytes:

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Numeric, SmallInteger, Table, Text, insert, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 from sqlalchemy.dialects.postgresql import UUID as SQL_UUID
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.core.tables import Instant
@@ -96,15 +95,12 @@ async def test_what_cannot_be_stored_undoes_the_copy_and_leaves_the_connection(e
     async with engine.connect() as connection:
         await connection.run_sync(TABLE.create)
         await connection.commit()
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None
         with pytest.raises(Exception, match="invalid byte sequence"):
             await copy_rows(connection, TABLE, (), [*many, _wired((1, "\0", *(None,) * 9))], same=3)
         await connection.rollback()
         assert await _shown(connection) == []
-        with pytest.raises(DBAPIError):
-            await connection.execute(text("SELECT 1/0"))
-        await connection.rollback()
+        await copy_rows(connection, TABLE, (), many, same=3)
+        assert len(await _shown(connection)) == len(many)
         await connection.run_sync(TABLE.drop)
         await connection.commit()
 

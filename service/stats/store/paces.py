@@ -52,10 +52,10 @@ class _Alike(NamedTuple):
 
 
 class _Stays(NamedTuple):
-    """Stays in one stage: when it was entered and left, `NEVER` or None for not yet. ``lasts`` says whether these last still."""
+    """Stays in one stage: when it was entered and left. ``lasts`` says whether those that nothing here ended last still."""
 
     entered: Instants
-    left: Instants | None
+    left: Instants
     lasts: bool
 
 
@@ -106,17 +106,17 @@ def _tell(alike: _Alike, milestones: Sequence[Instants | None], stays: dict[str,
             continue
         # A repurchase begins with a milestone: that one tells of the stay.
         if place != _ENTRY or alike.entry_stage not in RUNGS[1:]:
-            stays[stages[place]].append(_Stays(entered, following, lasts=not alike.is_followed))
+            left = np.full_like(entered, NEVER) if following is None else following
+            stays[stages[place]].append(_Stays(entered, left, lasts=not alike.is_followed))
         following = entered
 
 
 def _spans(stays: Sequence[_Stays], now: datetime) -> Spans:
     lasting, ended = [], []
     for entered, left, lasts in stays:
-        begun = entered != NEVER
-        is_left = np.zeros_like(begun) if left is None else begun & (left != NEVER)
-        if left is not None:
-            ended.append(left[is_left] - entered[is_left])
+        begun, is_left = entered != NEVER, left != NEVER
+        over = begun & is_left
+        ended.append(left[over] - entered[over])
         if lasts:
             lasting.append(since_origin(now) - entered[begun & ~is_left])
     still, over = (np.maximum(np.concatenate([np.empty(0, np.int64), *some]), 0) for some in (lasting, ended))

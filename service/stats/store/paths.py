@@ -48,7 +48,7 @@ from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
 from service.stats.store.milestones import whole_journeys
 from service.stats.store.packing import joined_up
-from service.stats.store.rows import read_counters, read_rows
+from service.stats.store.rows import read_rows
 from service.stats.touches import BEFORE_ALL, NOT_WON, Journeys, Ordered, Paths, Rows, paths_of
 
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
@@ -85,11 +85,13 @@ class _Tied(NamedTuple):
     numbers: list[int]
 
 
-async def _in_their_order(connection: AsyncConnection, tied: _Tied, by: str) -> Sequence[str | None]:
+async def _in_their_order(connection: AsyncConnection, tied: _Tied, by: str) -> Sequence[Any]:
     """Return the names of all touches of these journeys, in the order of lead, journey, time and id: of touches at once, the first told of."""
-    # A few are found at once; it would be a pity to wait for another turn with all that has been read.
-    read = read_counters if len(tied.leads) <= _FEW else read_rows
-    return (await read(connection, _tied(by), tied._asdict())).scalars().all()
+    statement, given = _tied(by), tied._asdict()
+    if len(tied.leads) > _FEW:
+        return (await read_rows(connection, statement, given)).scalars().all()
+    # So few are found at once; it would be a pity to wait for another turn with all that has been read.
+    return (await connection.execute(statement, given)).scalars().all()
 
 
 def _paths(gathered: _Gathered, in_order: Sequence[str | None] | None, lookback: int | None) -> Paths:
