@@ -87,11 +87,10 @@ class _Tied(NamedTuple):
 
 async def _in_their_order(connection: AsyncConnection, tied: _Tied, by: str) -> Sequence[Any]:
     """Return the names of all touches of these journeys, in the order of lead, journey, time and id: of touches at once, the first told of."""
-    statement, given = _tied(by), tied._asdict()
-    if len(tied.leads) > _FEW:
-        return (await read_rows(connection, statement, given)).scalars().all()
-    # So few are found at once; it would be a pity to wait for another turn with all that has been read.
-    return (await connection.execute(statement, given)).scalars().all()
+    # A few are found at once; it would be a pity to wait for another turn with all that has been read.
+    read = read_rows if len(tied.leads) > _FEW else AsyncConnection.execute
+    names: Sequence[Any] = (await read(connection, _tied(by), tied._asdict())).scalars().all()
+    return names
 
 
 def _paths(gathered: _Gathered, in_order: Sequence[str | None] | None, lookback: int | None) -> Paths:
