@@ -1,4 +1,4 @@
-"""The composition root: the only place that wires the rooms together."""
+"""The API's composition root: with `service.worker`, the only place that wires the rooms together."""
 
 from __future__ import annotations
 
@@ -12,67 +12,53 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.channels.contract import Refusal
-from service.core import clock, health, logs
-from service.core.database import create_engine, transaction
-from service.core.http import idempotency, openapi, problems
+from service.core import health, logs
+from service.core.database import address_of, create_engine
+from service.core.http import openapi, problems
 from service.core.http.limits import BodyLimit
 from service.core.http.routing import mount
 from service.core.telemetry import Telemetry
-from service.core.worker import Task, Worker
 from service.intake import routes as intake
 from service.intake.erase import erase_deliveries, erase_deliveries_of
 from service.intake.export import export_deliveries
-from service.intake.fetching import fetch_leads
 from service.intake.figures import Gauges
 from service.intake.imports import routes as imports
-from service.intake.imports.processes import Importers
-from service.intake.processing import process_waiting
 from service.intake.reception import Reception
-from service.intake.retention import forget_content
 from service.intake.shortcut import Deliveries, with_shortcut
-from service.intake.silence import report_silent
 from service.intake.webhooks import install_intake
 from service.leads import lifecycle_routes as lifecycle
 from service.leads import reading_routes as reading
 from service.leads import routes as leads
 from service.leads.attributes import routes as attributes
 from service.leads.duplicates import routes as duplicates
-from service.leads.duplicates.finding import Finder
-from service.leads.duplicates.settling import settle_next
 from service.leads.erase import Erasers
 from service.leads.exports import routes as exports
 from service.leads.merging import routes as merging
 from service.leads.privacy import person_routes as people
 from service.leads.privacy import routes as privacy
 from service.leads.privacy import suppression_routes as suppressions
-from service.leads.reaching.checking import MailboxCheck
 from service.lifecycle.errors import LifecycleError
-from service.nurture.accounts.personal import erase_from_accounts, export_roles
-from service.nurture.assignment.personal import erase_assignments, export_assignments
-from service.nurture.deadlines.personal import export_deadlines, stop_clocks
-from service.nurture.engine import Nurture
+from service.nurture.accounts.personal import export_roles
+from service.nurture.assignment.personal import export_assignments
+from service.nurture.deadlines.personal import export_deadlines
 from service.nurture.policies.present import export_firings
-from service.nurture.reactions import REACTIONS
 from service.nurture.routing import ROUTERS as NURTURE
 from service.nurture.scoring.explaining import export_points
 from service.nurture.timelines import TIMELINES
 from service.outbound import routes as outbound
 from service.outbound import webhooks
-from service.outbound.delivering.dispatcher import Dispatcher
 from service.outbound.delivering.figures import DeliveryGauges
-from service.outbound.delivering.retention import forget_attempts
 from service.outbound.endpoints import routes as endpoints
-from service.outbound.endpoints.erase import erase_answers
 from service.outbound.formats import routes as formats
 from service.outbound.sending.guard import Guard
 from service.outbound.sending.sender import Sender
 from service.outbound.tail import Tail
 from service.settings import Settings
 from service.stats import routes as stats
-from service.stats.fold import Folder
 from service.stats.segments import routes as segments
 from service.stats.segments.choosing import choose
 from service.stats.spending import routes as spending
+from service.worker import ERASERS
 
 _DESCRIPTION: Final = """The life of a B2B lead, from the first click to the second purchase: one state machine, an append-only
 ledger that remembers everything with both its times, and statistics that are exact, explained and instant."""
@@ -100,8 +86,6 @@ _TAGS: Final = {
     "intake": "The addresses vendors send to; each channel's own scheme guards its own.",
     "operations": "For those who are called at night.",
 }
-# What rooms besides the leads' own and intake do about somebody who is erased, whichever way that was asked for.
-_ERASERS: Final = (erase_answers, erase_from_accounts, erase_assignments, stop_clocks)
 _ROUTERS: Final = (
     leads.router,
     reading.router,
@@ -153,9 +137,9 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
-    app.state.engine = engine or create_engine(_address(settings), pool_size=settings.database_pool)
+    app.state.engine = engine or create_engine(address_of(settings), pool_size=settings.database_pool)
     app.state.tail = Tail(app.state.engine, most=settings.feed_listeners)
-    app.state.erasers = Erasers(first=(erase_deliveries,), then=(erase_deliveries_of, *_ERASERS))
+    app.state.erasers = Erasers(first=(erase_deliveries,), then=(erase_deliveries_of, *ERASERS))
     app.state.exporters = (
         export_deliveries,
         export_points,
@@ -179,72 +163,3 @@ def create_app(settings: Settings, engine: AsyncEngine | None = None) -> FastAPI
     deliveries = Telemetry(BodyLimit(Deliveries(app, reception), settings, reception.count_refusal), settings)
     app.middleware_stack = with_shortcut(app.build_middleware_stack(), deliveries)
     return app
-
-
-async def run_worker(settings: Settings) -> None:
-    """Run a worker until SIGTERM: process deliveries, deliver events, fold statistics, forget what was kept long enough."""
-    logs.set_up(settings)
-    engine = create_engine(_address(settings), pool_size=settings.database_pool)
-    importers = Importers(engine, count=settings.import_processes, database_url=settings.database_url)
-    sender = Sender(settings.outbound_allow)
-    dispatcher = Dispatcher(engine, sender, choose)
-    try:
-        chores = tasks(engine, importers, retention_days=settings.retention_days, mx_check=settings.mx_check)
-        deliver = Task("deliver_events", dispatcher.run, every=1.0, stop=dispatcher.stop)
-        await Worker(engine, settings, [*chores, deliver]).run()
-    finally:
-        await importers.stop()
-        await sender.close()
-        await engine.dispose()
-
-
-def tasks(
-    engine: AsyncEngine, importers: Importers | None = None, *, retention_days: int = 90, mx_check: bool = False
-) -> list[Task]:
-    """Return what a worker does, and how often when there is nothing to do."""
-    importing = importers or Importers(engine)
-
-    finder = Finder(engine)
-
-    async def find_duplicates() -> int:
-        # It costs as much as an import and can wait for its end; the feed remembers who is still to be looked at.
-        return 0 if importing.are_at_work else await finder.run()
-
-    async def forget_answers() -> int:
-        async with transaction(engine) as connection:
-            return await idempotency.forget_expired(connection, clock.now())
-
-    async def forget_deliveries() -> int:
-        async with transaction(engine) as connection:
-            return await forget_content(connection, now=clock.now(), days=retention_days)
-
-    async def forget_tries() -> int:
-        async with transaction(engine) as connection:
-            return await forget_attempts(connection, now=clock.now())
-
-    async def report_silence() -> int:
-        async with transaction(engine) as connection:
-            await report_silent(connection, now=clock.now())
-        # All of them were looked at: there is nothing more to do until later.
-        return 0
-
-    return [
-        Task("process_deliveries", lambda: process_waiting(engine, also=_ERASERS), every=0.1, lanes=2),
-        Task("fetch_leads", lambda: fetch_leads(engine, also=_ERASERS), every=1.0, lanes=2),
-        Task("find_duplicates", find_duplicates, every=0.5),
-        Task("merge_duplicates", lambda: settle_next(engine), every=0.5),
-        Task("nurture", Nurture(engine, REACTIONS).run, every=0.5),
-        Task("import_files", importing.run, every=0.5),
-        *([Task("check_mailboxes", MailboxCheck(engine).run, every=5.0)] if mx_check else []),
-        Task("fold_statistics", Folder(engine).run, every=1.0),
-        Task("forget_answers", forget_answers, every=60.0),
-        Task("report_silence", report_silence, every=300.0),
-        Task("forget_deliveries", forget_deliveries, every=3600.0),
-        Task("forget_attempts", forget_tries, every=3600.0),
-    ]
-
-
-def _address(settings: Settings) -> str:
-    if settings.database_url is None:
-        raise RuntimeError("the embedded database is started by the command line, which passes its address on")
-    return settings.database_url

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
             le=64,
             description="Processes a worker starts while there is an import; 0 lets the worker do it itself",
         ),
-    ] = 2
+    ] = 3
     rate_limit: Annotated[
         int, Field(ge=0, description="Requests per minute and key, per API process; 0 switches the limit off")
     ] = 60_000

@@ -19,7 +19,7 @@ from httpx import ASGITransport, AsyncClient
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.app import create_app, tasks
+from service.app import create_app
 from service.core import migrations
 from service.core.database import create_engine, transaction
 from service.core.embedded import embedded_postgres
@@ -27,6 +27,7 @@ from service.core.ids import new_id
 from service.core.keys import create_key
 from service.outbound.installation import ensure_installation
 from service.settings import Settings
+from service.worker import tasks
 
 # A power cut may ruin a test's database; nobody will miss it.
 _FAST = "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\nmax_connections = 200\nshared_buffers = 128MB\n"

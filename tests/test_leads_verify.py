@@ -108,7 +108,7 @@ DAMAGE = {
     "DELETE FROM touchpoints WHERE lead_id = :id": "no touchpoint",
     "UPDATE touchpoints SET journey = 7 WHERE lead_id = :id": "journey that the lead does not have",
     "DELETE FROM cohort_deltas WHERE :id = :id": "cohorts",
-    "DELETE FROM flow_deltas WHERE id = (SELECT min(id::text)::uuid FROM flow_deltas) AND :id = :id": "flows",
+    "DELETE FROM flow_deltas WHERE ctid = (SELECT min(ctid) FROM flow_deltas) AND :id = :id": "flows",
     "UPDATE journeys SET cell = cell + 1 WHERE lead_id = :id": "wrong cell",
     "UPDATE journeys SET cleaned_at = NULL WHERE lead_id = :id": "other journeys or milestones",
     "DELETE FROM journeys WHERE lead_id = :id": "other journeys or milestones",

@@ -19,7 +19,7 @@ def worker(supervisor: int | None) -> None:
     settings = load_settings()
     end_with_supervisor(supervisor, grace=settings.shutdown_seconds)
     allow_many_connections()
-    from service.app import run_worker
+    from service.worker import run_worker
 
     # What there is now lives as long as the process, and need not be walked again and again.
     gc.collect()

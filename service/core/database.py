@@ -11,6 +11,8 @@ from sqlalchemy import Executable
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from service.settings import Settings
+
 # A statement that waits this long for a lock is answered 503 and may be tried again.
 _SERVER_SETTINGS = {
     "application_name": "lead-lifecycle",
@@ -26,6 +28,13 @@ _SERVER_SETTINGS = {
 def dumps(value: Any) -> str:
     """Return a value as JSON text; dates, UUIDs and decimals (as strings) included."""
     return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
+
+
+def address_of(settings: Settings) -> str:
+    """Return the address of the database; `RuntimeError` while there is none."""
+    if settings.database_url is None:
+        raise RuntimeError("the embedded database is started by the command line, which passes its address on")
+    return settings.database_url
 
 
 def create_engine(url: str, *, pool_size: int = 10, statement_seconds: float | None = 60) -> AsyncEngine:

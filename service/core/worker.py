@@ -35,8 +35,8 @@ _LONGEST_PAUSE: Final = 5.0
 class Task:
     """Something the worker does: ``run`` returns how much it did; after 0 it waits ``every`` seconds.
 
-    ``lanes`` runs of it may be under way at once: while one waits for the database, another one thinks. A run that does not end by
-    itself is asked to by ``stop``.
+    ``lanes`` runs of it may be under way at once: while one waits for the database, another one thinks. Where there is nothing to do they
+    look in turns. A run that does not end by itself is asked to by ``stop``.
     """
 
     name: str
@@ -62,7 +62,9 @@ class Worker:
         _log.info("worker_started", worker_id=str(self.id), tasks=[task.name for task in self._tasks])
         with _stopped_by_signals(self.stop):
             lanes = [
-                asyncio.create_task(self._loop(task), name=task.name) for task in self._tasks for _ in range(task.lanes)
+                asyncio.create_task(self._loop(task, pausing), name=task.name)
+                for task, pausing in ((task, asyncio.Lock()) for task in self._tasks)
+                for _ in range(task.lanes)
             ]
             await self._stopping.wait()
             for task in self._tasks:
@@ -81,7 +83,7 @@ class Worker:
         """Ask `run` to return when the work in hand is done."""
         self._stopping.set()
 
-    async def _loop(self, task: Task) -> None:
+    async def _loop(self, task: Task, pausing: asyncio.Lock) -> None:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             try:
@@ -93,7 +95,9 @@ class Worker:
             else:
                 pause = _FIRST_PAUSE
                 if not done:
-                    await self._wait(task.every)
+                    # One after the other: two lanes with nothing to do look no more often than one.
+                    async with pausing:
+                        await self._wait(task.every)
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from service.core.ids import new_id
 from service.lifecycle.ledger import Journey
 from service.stats.definitions import STARTED, WON, cell_of, quarter
 
@@ -126,17 +125,14 @@ class Deltas:
         for (key, direction), times in self._flows.items():
             flows.setdefault(key, [0, 0])[direction] += times
         return {
-            "cohort_deltas": [
-                {"id": new_id(), **key._asdict(), "count": times} for key, times in self._cohorts.items() if times
-            ],
+            "cohort_deltas": [{**key._asdict(), "count": times} for key, times in self._cohorts.items() if times],
             "flow_deltas": [
-                {"id": new_id(), **key._asdict(), "moved_in": moved[IN], "moved_out": moved[OUT]}
+                {**key._asdict(), "moved_in": moved[IN], "moved_out": moved[OUT]}
                 for key, moved in flows.items()
                 if any(moved)
             ],
             "win_deltas": [
                 {
-                    "id": new_id(),
                     **key._asdict(),
                     "count": count,
                     "amount": amount,

@@ -23,7 +23,7 @@ from sqlalchemy import JSON, Table
 from service.cleaning.submission import Cleaned, Submission, Verdict
 from service.core import context
 from service.core.database import dumps
-from service.core.ids import bucket_of, new_id, new_ids
+from service.core.ids import bucket_of, new_ids
 from service.leads import store, wire
 from service.leads.book import Book
 from service.leads.carrying_out import TakenIn, carry_out
@@ -48,8 +48,8 @@ _DOCUMENTS: Final = ("utm", "external_ids", "attributes", "raw")
 _MADE: Final = ("bucket", "traceparent", "entered_as")
 _NAMES: Final = ("lead_id", "at", "now", "actor", "tags", *_MADE, *_TEXTS, *_DOCUMENTS)
 _PLACES: Final = {name: place for place, name in enumerate(_NAMES)}
-_PLACED: Final = 4
-"""How many fields of a delta say which it is, and where it counts: id, bucket, channel and campaign."""
+_PLACED: Final = 3
+"""How many fields of a delta say where it counts: bucket, channel and campaign."""
 _DATA: Final = -1
 """The place of an event's text: after all others."""
 _texts_of: Final = attrgetter(*_TEXTS)
@@ -168,13 +168,13 @@ class Press:
                 self._add(flow_deltas, place, _ends(flow_deltas, left, entered, times * moved_in, times * moved_out))
 
     def _add(self, table: Table, place: bytes, counts: bytes) -> None:
-        fields = (wire.count(len(table.columns)), wire.identifier(new_id()), place, counts)
+        fields = (wire.count(len(table.columns)), place, counts)
         self._book.wired[table.name].append(b"".join(fields))
 
 
 @lru_cache(maxsize=4096)
 def _ends(table: Table, *values: Any) -> bytes:
-    """Return a delta's last fields: what it counts, and how many. Before them stand the id and the place."""
+    """Return a delta's last fields: what it counts, and how many. Before them stands the place."""
     assert len(table.columns) == _PLACED + len(values), f"the columns of {table.name} have changed"
     ends = zip(list(table.columns)[-len(values) :], values, strict=True)
     return b"".join(wire.encoder(column.type)(value) for column, value in ends)

@@ -27,7 +27,7 @@ async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
         return 0
     return max(
         [
-            times * await folding.fold_oldest(connection, kind, max(limit // times, 1))
+            times * await folding.fold_some(connection, kind, max(limit // times, 1))
             for kind, times in folding.KINDS.items()
         ]
     )

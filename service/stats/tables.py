@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Numeric, SmallInteger, Table, Text
-from sqlalchemy.dialects.postgresql import UUID
 
 from service.core.tables import Instant, metadata
 
-# Buckets of deltas are the quarter hour (UTC) of the journey's start: every time zone in use is a multiple of it.
+# Buckets of deltas are the quarter hour (UTC) of the journey's start: every time zone in use is a multiple of it. Deltas have no key and no index:
+# whoever reads them reads them all, and each is written, read for some seconds, and gone.
 cohort_deltas = Table(
     "cohort_deltas",
     metadata,
-    Column("id", UUID, primary_key=True),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),
     Column("campaign", Text),
@@ -49,7 +48,6 @@ cohort_rollup = Table(
 flow_deltas = Table(
     "flow_deltas",
     metadata,
-    Column("id", UUID, primary_key=True),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),
     Column("campaign", Text),
@@ -88,7 +86,6 @@ flow_rollup = Table(
 win_deltas = Table(
     "win_deltas",
     metadata,
-    Column("id", UUID, primary_key=True),
     Column("axis", SmallInteger, nullable=False),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),

@@ -25,7 +25,7 @@ WHERE relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
 UNION ALL
 SELECT format('%s.%s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull)
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND relname <> 'alembic_version'
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped AND relname <> 'alembic_version'
 """
 
 
@@ -101,7 +101,7 @@ async def insert_rows(url: str) -> None:
         "verdict": "valid", "verdict_reasons": [], "test": False, "created_at": now, "updated_at": now, "acquired_at": now,
     }  # fmt: skip
     event = {"lead_id": lead_id, "id": ids.new_id(), "bucket": 0, "position": 1, "type": "lead.created", "sequence": 1}
-    delta = {"id": ids.new_id(), "bucket": now, "channel": None, "campaign": None, "entry_stage": "acquired", "cell": 1}
+    delta = {"bucket": now, "channel": None, "campaign": None, "entry_stage": "acquired", "cell": 1}
     engine = create_engine(url)
     async with transaction(engine) as connection:
         await connection.execute(insert(leads.leads), lead)

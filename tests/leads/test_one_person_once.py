@@ -16,9 +16,9 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.app import tasks
 from service.cli.verify import faults_in
 from service.core.database import create_engine
+from service.worker import tasks
 
 CLIENTS = 32
 PEOPLE, POSTS = (int(number) for number in os.environ.get("ONE_PERSON_ONCE", "40,600").split(","))

@@ -21,7 +21,7 @@ _PLACES: Final = bindparam("places", type_=ARRAY(Text))
 
 
 def _fold(rollup: Rollup) -> TextClause:
-    """Return the statement that takes the oldest deltas of a kind away and adds them to its rollup.
+    """Return the statement that takes some deltas of a kind away and adds them to its rollup.
 
     Rows are upserted in the order of the index. What came to zero is reported by its place, and deleted by it in the same transaction: an
     upsert cannot delete, and most journeys leave cells of quarter hours that no other journey is in.
@@ -32,10 +32,8 @@ def _fold(rollup: Rollup) -> TextClause:
     is_nothing = " AND ".join(f"{name} = 0" for name in sums)
     return text(
         f"""
-        WITH last AS (
-            SELECT id FROM (SELECT id FROM {kind}_deltas ORDER BY id LIMIT :limit) AS oldest ORDER BY id DESC LIMIT 1
-        ), taken AS (
-            DELETE FROM {kind}_deltas WHERE id <= (SELECT id FROM last) RETURNING {rollup.named}
+        WITH taken AS (
+            DELETE FROM {kind}_deltas WHERE ctid = ANY (ARRAY(SELECT ctid FROM {kind}_deltas LIMIT :limit)) RETURNING {rollup.named}
         ), {rollup.levels(f"SELECT {keys}, {added} FROM taken GROUP BY {keys}")}, added AS (
             INSERT INTO {kind}_rollup AS held (grain, {rollup.named})
             SELECT grain, {rollup.named} FROM every WHERE NOT ({is_nothing}) ORDER BY grain, {keys}
@@ -73,8 +71,8 @@ KINDS: Final = {"cohort": 1, "flow": 1, "win": 5}
 """The kinds of deltas, and how many times as long as one of a cohort one of them takes: wins have twice as many grains, and exact sums."""
 
 
-async def fold_oldest(connection: AsyncConnection, kind: str, limit: int) -> int:
-    """Fold the oldest deltas of a kind (``cohort``, ``flow`` or ``win``) into its rollup; return how many."""
+async def fold_some(connection: AsyncConnection, kind: str, limit: int) -> int:
+    """Fold deltas of a kind (``cohort``, ``flow`` or ``win``) into its rollup; return how many."""
     add, drop = _STATEMENTS[kind]
     taken, zeros = (await connection.execute(add, {"limit": limit})).one()
     if zeros:

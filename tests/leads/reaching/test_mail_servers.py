@@ -14,10 +14,10 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.app import tasks
 from service.leads.reaching.checking import MailboxCheck
 from service.leads.reaching.servers import Ask, MailServers, asking
 from service.settings import Settings
+from service.worker import tasks
 
 ZONE = {
     ("firma.de.", "MX"): ["10 mail.firma.de."],
