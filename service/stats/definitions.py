@@ -45,11 +45,10 @@ KEPT_GRAINS: Final = (
 """Every grain the rollup keeps, how PostgreSQL truncates an instant to it (None: deltas have it), and whether all campaigns are in one."""
 
 ALL_DAYS: Final = 20
-"""Added to a grain of the wins: the same buckets once more, however many days they took. Only their histogram asks for these."""
+"""Added to a grain of the wins: from a day on, all numbers of days that they took are in one row, which tells how many took how long."""
 
-WIN_GRAINS: Final = (
-    *((*kept, False) for kept in KEPT_GRAINS),
-    *((grain + ALL_DAYS, unit, whole, True) for grain, unit, whole in KEPT_GRAINS if grain),
+WIN_GRAINS: Final = tuple(
+    (grain + ALL_DAYS, unit, whole, True) if unit else (grain, unit, whole, False) for grain, unit, whole in KEPT_GRAINS
 )
 """Every grain the rollup of wins keeps: as `KEPT_GRAINS`, and whether all numbers of days are in one."""
 
@@ -67,13 +66,10 @@ END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _WHOLE: Final = frozenset(grain - ALL_CAMPAIGNS for grain, _, whole in KEPT_GRAINS if whole)
 
 
-def grain_to_read(grain: int, *, by_campaign: bool, by_days: bool = True) -> int:
-    """Return the grain that has the buckets of this one, in as few rows as the question allows.
-
-    Only wins can be read without their days, and only from a day on.
-    """
+def grain_to_read(grain: int, *, by_campaign: bool, of_wins: bool = False) -> int:
+    """Return the grain that has the buckets of this one, in as few rows as the question allows."""
     kept = grain + ALL_CAMPAIGNS if grain in _WHOLE and not by_campaign else grain
-    return kept + ALL_DAYS if grain and not by_days else kept
+    return kept + ALL_DAYS if of_wins and grain else kept
 
 
 class Cell(NamedTuple):

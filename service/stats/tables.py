@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Numeric, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.core.tables import Instant, metadata
 
@@ -105,7 +106,7 @@ win_rollup = Table(
     "win_rollup",
     metadata,
     Column("axis", SmallInteger, nullable=False),
-    # As the others; from 21 on the same once more with all days in one, which are 0. See definitions.WIN_GRAINS
+    # As the others, and from a day on 20 more: all numbers of days in one, which is 0. See definitions.WIN_GRAINS
     Column("grain", SmallInteger, nullable=False),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),
@@ -118,6 +119,8 @@ win_rollup = Table(
     # The sum of the squares of the amounts: how much they differ.
     Column("squares", Numeric, nullable=False),
     Column("seconds", BigInteger, nullable=False),
+    # Where all days are in one: how many wins took how many days, in ascending order, as days x 2^40 + wins.
+    Column("times", ARRAY(BigInteger)),
     Index(
         "uq_win_rollup",
         "axis",

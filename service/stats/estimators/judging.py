@@ -151,7 +151,7 @@ def rate_ratio(one: int, other: int) -> tuple[float, float] | None:
     if one <= 0 or other <= 0:
         return None
     centre, reach = log(one / other), Z95 * sqrt(1 / one + 1 / other)
-    return float(np.exp(centre - reach)), float(np.exp(centre + reach))
+    return exp(centre - reach), exp(centre + reach)
 
 
 def two_shares(one: tuple[int, int], other: tuple[int, int]) -> float:

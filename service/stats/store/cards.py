@@ -22,6 +22,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -38,10 +39,11 @@ from service.stats.returns import WinCount, WinTimes
 from service.stats.store import sources
 from service.stats.store.counts import cells_counted, intervals, moves_counted, runs_of
 from service.stats.store.dimensions import Shape
-from service.stats.store.packing import joined_up
 from service.stats.store.rows import read_counters, read_rows
-from service.stats.store.wins import sums_counted, times_counted, unpacked_times
+from service.stats.store.wins import sums_counted, unpacked_times
 
+# As they are in every such statement, so that PostgreSQL plans it once.
+_WON, _CHURNED = (literal_column(f"'{stage}'", Text) for stage in (Stage.WON, Stage.CHURNED))
 _OF_GROUP: Final = 0
 _OF_WINS: Final = 1
 
@@ -49,7 +51,6 @@ _COUNTED: Final[Mapping[str, type[TypeEngine[Any]]]] = {
     "started": BigInteger,
     "won": BigInteger,
     "lost": BigInteger,
-    "times": LargeBinary,
 }
 """What is counted of a group; each part of the statement that counts leaves out what it does not know."""
 
@@ -60,6 +61,8 @@ _COLUMNS: Final[Mapping[str, type[TypeEngine[Any]]]] = {
     "seconds": BigInteger,
     "amount": Numeric,
     "squares": Numeric,
+    "times": LargeBinary,
+    "less": LargeBinary,
 }
 """What the statement tells, after the bucket and the group: what is counted of a group, or of its wins that are alike."""
 
@@ -79,32 +82,31 @@ async def card_counts(connection: AsyncConnection, question: Question, bounds: S
     moves = question.is_rolled_up(*bounds)
     statement = _counted(Shape.of(question), cells=cells, moves=moves)
     given = sources.parameters(question) | intervals(question, bounds, rolled=cells or moves) | {"axis": WON}
-    given |= runs_of(question, [BEGINNING, *bounds], first=0, by_days=False, ever=True) if moves else {}
+    given |= runs_of(question, [BEGINNING, *bounds], first=0, of_wins=True, ever=True) if moves else {}
     found = CardCounts([], [], [], [])
-    took: list[tuple[int, Key, bytes]] = []
+    took: list[tuple[int, Key, bytes, int]] = []
     read = read_counters if cells and moves else read_rows
     for row in (await read(connection, statement, given)).all():
-        part, bucket, *named, started, won, lost, times, entry_stage, currency, seconds, amount, squares = row
+        part, bucket, *named, started, won, lost, entry_stage, currency, seconds, amount, squares, times, less = row
         key = tuple(named)
         if part == _OF_WINS:
             found.wins.append(WinCount(bucket, key, entry_stage, currency, won, amount, squares, seconds))
+            took.extend((bucket, key, sent, sign) for sent, sign in ((times, 1), (less, -1)) if sent)
             continue
         if started:
             found.started.append(Started(bucket, key, started))
         if won or lost:
             found.decided.append(Decided(bucket, key, won, lost))
-        if times:
-            took.append((bucket, key, times))
     found.times.extend(_unpacked(took))
     return found
 
 
-def _unpacked(took: Sequence[tuple[int, Key, bytes]]) -> list[WinTimes]:
+def _unpacked(took: Sequence[tuple[int, Key, bytes, int]]) -> list[WinTimes]:
     """Return histograms that were packed, all of them unpacked at once."""
-    days, wins = unpacked_times(b"".join(packed for *_, packed in took))
+    days, wins, sizes = unpacked_times([(sent, sign) for *_, sent, sign in took])
     found, first = [], 0
-    for bucket, key, packed in took:
-        last = first + len(packed) // days.itemsize
+    for (bucket, key, *_), size in zip(took, sizes, strict=True):
+        last = first + size
         found.append(WinTimes(bucket, key, days[first:last], wins[first:last]))
         first = last
     return found
@@ -115,14 +117,12 @@ def _counted(shape: Shape, *, cells: bool, moves: bool) -> CompoundSelect[Any]:
     # Each planned by itself: together they look large enough for more processes, and starting these takes longer than counting.
     parts = [
         part.cte(f"part_{number}").prefix_with("MATERIALIZED")
-        for number, part in enumerate(
-            (_started(shape, rolled=cells), _decided(shape, rolled=moves), _took(shape, rolled=moves))
-        )
+        for number, part in enumerate((_started(shape, rolled=cells), _decided(shape, rolled=moves)))
     ]
     counted = union_all(*map(select, parts)).subquery("counted")
     keys = list(counted.c)[: 1 + len(shape.group_by)]
     sums = {name: func.sum(counted.c[name]) for name in ("started", "won", "lost")}
-    of_groups = _told(_OF_GROUP, keys, _COLUMNS, times=joined_up(counted.c.times), **sums).group_by(*keys)
+    of_groups = _told(_OF_GROUP, keys, _COLUMNS, **sums).group_by(*keys)
     return union_all(of_groups, select(_won(shape, rolled=moves).cte("wins").prefix_with("MATERIALIZED")))
 
 
@@ -134,21 +134,16 @@ def _started(shape: Shape, *, rolled: bool) -> Select[Any]:
 def _decided(shape: Shape, *, rolled: bool) -> Select[Any]:
     moves = moves_counted(shape, rolled=rolled, bucketed=True).subquery("moves")
     keys, moved_in = list(moves.c)[: 1 + len(shape.group_by)], list(moves.c)[-2]
-    is_won = moves.c.to_stage == str(Stage.WON)
-    is_lost = and_(moves.c.to_stage == str(Stage.CHURNED), moves.c.from_stage.is_distinct_from(str(Stage.WON)))
+    is_won = moves.c.to_stage == _WON
+    is_lost = and_(moves.c.to_stage == _CHURNED, moves.c.from_stage.is_distinct_from(_WON))
     won, lost = (case((which, moved_in), else_=0) for which in (is_won, is_lost))
     return _told(None, keys, _COUNTED, won=won, lost=lost).where(or_(is_won, is_lost))
 
 
-def _took(shape: Shape, *, rolled: bool) -> Select[Any]:
-    *keys, packed = list(times_counted(shape, WON, rolled=rolled).subquery("times").c)
-    return _told(None, keys, _COUNTED, times=packed)
-
-
 def _won(shape: Shape, *, rolled: bool) -> Select[Any]:
-    wins = sums_counted(shape, WON, rolled=rolled, bucketed=True, ever=True).subquery("wins")
+    wins = sums_counted(shape, WON, rolled=rolled, bucketed=True, ever=True, timed=True).subquery("wins")
     keys = list(wins.c)[: 1 + len(shape.group_by)]
-    told = {name: wins.c[name] for name in ("entry_stage", "currency", "amount", "squares", "seconds")}
+    told = {name: wins.c[name] for name in ("entry_stage", "currency", "amount", "squares", "seconds", "times", "less")}
     return _told(_OF_WINS, keys, _COLUMNS, won=wins.c.wins, **told)
 
 

@@ -26,21 +26,19 @@ def _fold(rollup: Rollup) -> TextClause:
     Rows are upserted in the order of the index. What came to zero is reported by its place, and deleted by it in the same transaction: an
     upsert cannot delete, and most journeys leave cells of quarter hours that no other journey is in.
     """
-    kind, keys, sums = rollup.kind, ", ".join(rollup.keys), rollup.sums
-    added = ", ".join(f"sum({name})::{form} AS {name}" for name, form in sums.items())
-    together = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in sums)
-    is_nothing = " AND ".join(f"{name} = 0" for name in sums)
+    kind, keys, sums = rollup.kind, ", ".join(rollup.keys), ", ".join(rollup.sums)
+    added = ", ".join(f"sum({name})::{form} AS {name}" for name, form in rollup.sums.items())
     return text(
         f"""
         WITH taken AS (
-            DELETE FROM {kind}_deltas WHERE ctid = ANY (ARRAY(SELECT ctid FROM {kind}_deltas LIMIT :limit)) RETURNING {rollup.named}
+            DELETE FROM {kind}_deltas WHERE ctid = ANY (ARRAY(SELECT ctid FROM {kind}_deltas LIMIT :limit)) RETURNING {keys}, {sums}
         ), {rollup.levels(f"SELECT {keys}, {added} FROM taken GROUP BY {keys}")}, added AS (
             INSERT INTO {kind}_rollup AS held (grain, {rollup.named})
-            SELECT grain, {rollup.named} FROM every WHERE NOT ({is_nothing}) ORDER BY grain, {keys}
-            ON CONFLICT (grain, {keys}) DO UPDATE SET {together}
-            RETURNING ctid, {", ".join(sums)}
+            SELECT grain, {rollup.named} FROM every WHERE NOT ({rollup.is_nothing}) ORDER BY grain, {keys}
+            ON CONFLICT (grain, {keys}) DO UPDATE SET {rollup.together}
+            RETURNING ctid, {rollup.is_nothing} AS is_nothing
         )
-        SELECT (SELECT count(*) FROM taken), (SELECT array_agg(ctid::text) FROM added WHERE {is_nothing})
+        SELECT (SELECT count(*) FROM taken), (SELECT array_agg(ctid::text) FROM added WHERE is_nothing)
         """  # noqa: S608  put together from constants
     )
 
@@ -68,7 +66,7 @@ async def lock(connection: AsyncConnection) -> None:
 
 
 KINDS: Final = {"cohort": 1, "flow": 1, "win": 5}
-"""The kinds of deltas, and how many times as long as one of a cohort one of them takes: wins have twice as many grains, and exact sums."""
+"""The kinds of deltas, and how many times as long as one of a cohort one of them takes: wins have exact sums, and how many took how long."""
 
 
 async def fold_some(connection: AsyncConnection, kind: str, limit: int) -> int:

@@ -5,53 +5,96 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from service.stats.definitions import KEPT_GRAINS, WIN_GRAINS
+from service.stats.definitions import ALL_DAYS, KEPT_GRAINS
 
 ORIGIN: Final = "TIMESTAMPTZ '2000-01-01 00:00:00+00'"
 """Where quarter hours and days are counted from."""
 
-# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months; all days
-# that wins took likewise, beginning with a day's wins.
-_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12, 21: 1, 22: 21, 23: 22, 32: 22, 33: 32}
+# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months.
+_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12}
+
+COUNT_BITS: Final = 40
+"""So many bits has the number of wins, below the days that they took. That leaves 23 bits and a sign for the days: 22,000 years."""
+_UNIT: Final = 1 << COUNT_BITS
 
 # Days are many; cutting an instant to the day is ten times faster than asking the calendar for it.
 _STARTS: Final = {"day": f"date_bin('1 day', bucket, {ORIGIN})"}
 
 
+def packed_time(days: str, count: str) -> str:
+    """Return what says in SQL that so many wins took so many days, as one number."""
+    return f"({days}::bigint * {_UNIT} + {count})"
+
+
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """One of the rollups, and its deltas: ``keys`` says of each column whether it may be null, ``sums`` of what type each sum is."""
+    """One of the rollups, and its deltas: ``keys`` says of each column whether it may be null, ``sums`` of what type each sum is.
+
+    With ``pooled`` it keeps, from a day on, all numbers of days in one row, and how many took how long in ``times``.
+    """
 
     kind: str
     keys: dict[str, bool]
     sums: dict[str, str]
+    pooled: bool = False
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The columns that say how many."""
+        return (*self.sums, *(["times"] if self.pooled else []))
 
     @property
     def named(self) -> str:
         """All columns but the grain, in the order of `levels`."""
-        return ", ".join((*self.keys, *self.sums))
+        return ", ".join((*self.keys, *self.counted))
+
+    @property
+    def is_nothing(self) -> str:
+        """What says that a row counts nothing."""
+        return " AND ".join([f"{name} = 0" for name in self.sums] + (["times IS NULL"] if self.pooled else []))
+
+    @property
+    def together(self) -> str:
+        """What adds the row that is to be inserted to the one that is there, ``held``."""
+        added = [f"{name} = held.{name} + excluded.{name}" for name in self.sums]
+        return ", ".join(added + ([f"times = ({_TOGETHER})"] if self.pooled else []))
 
     def levels(self, counted: str) -> str:
         """Return the queries of all grains as parts of a WITH clause, and ``every``, which has their rows with the grain before them.
 
         ``counted`` has the quarter hours. Each other grain adds up the next finer one: most of the work is done once.
         """
-        grains = WIN_GRAINS if "days" in self.keys else [(*kept, False) for kept in KEPT_GRAINS]
-        names = {grain: f"level_{grain}" for grain, *_ in grains}
         added = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in self.sums.items())
         by = ", ".join(str(number) for number in range(1, len(self.keys) + 1))
-        queries = {names[0]: counted}
-        for grain, unit, whole, pooled in grains[1:]:
+        queries = {"level_0": counted}
+        untold = ", NULL::bigint[] AS times" if self.pooled else ""
+        told = {0: f"SELECT 0 AS grain, {', '.join((*self.keys, *self.sums))}{untold} FROM level_0"}  # noqa: S608  constants
+        for grain, unit, whole in KEPT_GRAINS[1:]:
             start = _STARTS.get(str(unit), f"date_trunc('{unit}', bucket, 'UTC')")
-            given = {"bucket": f"{start} AS bucket"}
-            given |= {"campaign": "NULL::text AS campaign"} if whole else {}
-            given |= {"days": "0 AS days"} if pooled else {}
+            given = {"bucket": f"{start} AS bucket"} | ({"campaign": "NULL::text AS campaign"} if whole else {})
             placed = ", ".join(given.get(key, key) for key in self.keys)
-            queries[names[grain]] = f"SELECT {placed}, {added} FROM {names[_FINER[grain]]} GROUP BY {by}"  # noqa: S608  constants
-        every = (f"SELECT {grain} AS grain, {self.named} FROM {name}" for grain, name in names.items())  # noqa: S608  constants
-        queries["every"] = " UNION ALL ".join(every)
+            queries[f"level_{grain}"] = f"SELECT {placed}, {added} FROM level_{_FINER[grain]} GROUP BY {by}"  # noqa: S608  constants
+            told[grain] = self._told(grain)
+        queries["every"] = " UNION ALL ".join(told.values())
         return ", ".join(f"{name} AS ({query})" for name, query in queries.items())
 
+    def _told(self, grain: int) -> str:
+        if not self.pooled:
+            return f"SELECT {grain} AS grain, {self.named} FROM level_{grain}"  # noqa: S608  constants
+        kept = ", ".join("0 AS days" if key == "days" else key for key in self.keys)
+        added = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in self.sums.items())
+        times = f"array_agg({packed_time('days', 'count')} ORDER BY days) FILTER (WHERE count <> 0) AS times"
+        by = ", ".join(key for key in self.keys if key != "days")
+        return f"SELECT {grain + ALL_DAYS} AS grain, {kept}, {added}, {times} FROM level_{grain} GROUP BY {by}"  # noqa: S608  constants
+
+
+# Of each number of days, the wins of both rows together; none, if they come to nothing.
+_DAYS: Final = f"(told + {_UNIT // 2}) >> {COUNT_BITS}"
+_TOGETHER: Final = f"""
+    SELECT array_agg({packed_time("days", "wins")} ORDER BY days) FROM (
+        SELECT {_DAYS} AS days, sum(told - (({_DAYS}) << {COUNT_BITS}))::bigint AS wins
+        FROM unnest(held.times || excluded.times) AS told GROUP BY 1
+    ) AS added WHERE wins <> 0"""  # noqa: S608  constants
 
 COHORTS: Final = Rollup(
     "cohort",
@@ -75,4 +118,5 @@ WINS: Final = Rollup(
         "days": False,
     },
     {"count": "bigint", "amount": "numeric", "squares": "numeric", "seconds": "bigint"},
+    pooled=True,
 )

@@ -18,7 +18,7 @@ def _rebuild(rollup: Rollup, counted: str) -> TextClause:
     What is right stays as it is: there is nothing to write for it, and nothing to clear away afterwards. The counts of what was deleted are
     asked for so that the deleting is done before the inserting: a row may come back under its old key.
     """
-    kind, keys, sums = rollup.kind, rollup.keys, rollup.sums
+    kind, keys = rollup.kind, rollup.keys
     # No null equals another one, and only what is equal can be hashed.
     same = [f"held.{key} = every.{key}" for key, is_null in keys.items() if not is_null]
     for key in (key for key, is_null in keys.items() if is_null):
@@ -26,8 +26,8 @@ def _rebuild(rollup: Rollup, counted: str) -> TextClause:
             f"(held.{key} IS NULL) = (every.{key} IS NULL)",
             f"coalesce(held.{key}, '') = coalesce(every.{key}, '')",
         ]
-    differs = " OR ".join(f"held.{name} IS DISTINCT FROM every.{name}" for name in sums)
-    taken = ", ".join(f"every.{name}" for name in ("grain", *keys, *sums))
+    differs = " OR ".join(f"held.{name} IS DISTINCT FROM every.{name}" for name in rollup.counted)
+    taken = ", ".join(f"every.{name}" for name in ("grain", *keys, *rollup.counted))
     return text(
         f"""
         WITH folded AS (DELETE FROM {kind}_deltas RETURNING 1), {rollup.levels(counted)}, wrong AS MATERIALIZED (

@@ -38,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.stats.definitions import KEPT_GRAINS, STARTED, WIN_GRAINS, WON
 from service.stats.store import sources
 from service.stats.store.ledger import journeys, leads
+from service.stats.store.levels import COUNT_BITS
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup, win_deltas, win_rollup
 
 # More faults than this say nothing more.
@@ -56,6 +57,9 @@ _grains = values(
 )
 _kept = _grains.data([(*kept, False) for kept in KEPT_GRAINS])
 _kept_of_wins = _grains.data(list(WIN_GRAINS))
+# PostgreSQL shifts by an integer only, which a parameter would not be.
+_BITS: Final[ColumnElement[int]] = literal_column(str(COUNT_BITS), Integer)
+_pooled = _grains.data([(grain, unit, whole, False) for grain, unit, whole, pooled in WIN_GRAINS if pooled])
 
 
 async def wrong_journeys(connection: AsyncConnection) -> list[dict[str, Any]]:
@@ -157,10 +161,22 @@ async def wrong_wins(connection: AsyncConnection) -> list[dict[str, Any]]:
         return union_all(*told).subquery()
 
     names = ("axis", *named, "what")
-    return await _rows(
-        connection,
-        _differences(counted, recounted, (win_rollup, win_deltas), names, exact=Numeric, grains=_kept_of_wins),
-    )
+    wrong = _differences(counted, recounted, (win_rollup, win_deltas), names, exact=Numeric, grains=_kept_of_wins)
+    untimely = _differences(_times, recounted, (win_rollup, win_deltas), ("axis", *named), grains=_pooled)
+    return [*await _rows(connection, wrong), *await _rows(connection, untimely)][:MOST]
+
+
+def _times(rows: FromClause) -> FromClause:
+    """Return how many wins took how many days: a row for each number of days that a row of the rollup tells of."""
+    if rows is not win_rollup:
+        return select(*rows.c, rows.c["count"].label("n")).subquery()
+    spent = func.unnest(rows.c.times).table_valued(column("told", BigInteger), name="spent").render_derived()
+    half = 1 << COUNT_BITS - 1
+    days = (spent.c.told + half).op(">>")(_BITS)
+    kept = [held for held in rows.c if held.name not in {"days", "times"}]
+    wins = (spent.c.told - days.op("<<")(_BITS)).label("n")
+    told = select(*kept, cast(days, Integer).label("days"), wins)
+    return told.select_from(rows.join(spent, literal(True))).subquery()
 
 
 async def wrong_standings(connection: AsyncConnection) -> list[dict[str, Any]]:

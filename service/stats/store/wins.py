@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from struct import Struct
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Integer,
     LargeBinary,
     Numeric,
     Select,
@@ -21,8 +21,10 @@ from sqlalchemy import (
     cast,
     extract,
     func,
+    null,
     select,
 )
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.definitions import STARTED
@@ -30,8 +32,9 @@ from service.stats.estimators.histograms import Ints
 from service.stats.question import Question
 from service.stats.returns import WinCount
 from service.stats.store import sources
-from service.stats.store.counts import bucket_of, counted_bucket, intervals, rolled
+from service.stats.store.counts import NOTHING, bucket_of, counted_bucket, intervals, rolled
 from service.stats.store.dimensions import Dimensions, Shape
+from service.stats.store.levels import COUNT_BITS
 from service.stats.store.milestones import whole_journeys
 from service.stats.store.packing import joined_up
 from service.stats.store.rows import read_counters, read_rows
@@ -39,9 +42,11 @@ from service.stats.tables import win_deltas, win_rollup
 
 _WINS: Final = ("axis", "bucket", "channel", "campaign", "entry_stage", "currency", "days")
 _SUMS: Final = ("count", "amount", "squares", "seconds")
-# The days and, below them, the wins in one number: sending one costs half of sending two. That leaves 23 bits and a sign for the days, which is
-# 22,000 years, and 39 and a sign for the wins.
-_COUNT_BITS: Final = 40
+_UNIT: Final = 1 << COUNT_BITS
+# What PostgreSQL sends an array of numbers as: how many dimensions, whether there are nulls, their type, how many and from which place on; then
+# each with its length before it.
+_HEAD: Final = Struct("!12xi4x")
+_NUMBERS: Final = np.dtype([("length", ">i4"), ("number", ">i8")])
 
 
 async def win_counts(
@@ -51,38 +56,44 @@ async def win_counts(
     counted = question.is_rolled_up(*bounds)
     shape, bucketed = Shape.of(question), len(bounds) > 2
     statement = sums_counted(shape, axis, rolled=counted, bucketed=bucketed)
-    given = sources.parameters(question) | intervals(question, bounds, rolled=counted, by_days=False) | {"axis": axis}
+    given = sources.parameters(question) | intervals(question, bounds, rolled=counted, of_wins=True) | {"axis": axis}
     read = read_counters if counted else read_rows
     rows = (await read(connection, statement, given)).all()
     width = len(question.group_by)
     return [WinCount(row[0], tuple(row[1 : 1 + width]), *row[1 + width :]) for row in rows]
 
 
-def sums_counted(shape: Shape, axis: int, *, rolled: bool, bucketed: bool, ever: bool = False) -> Select[Any]:
+def sums_counted(
+    shape: Shape, axis: int, *, rolled: bool, bucketed: bool, ever: bool = False, timed: bool = False
+) -> Select[Any]:
     """Return the statement that adds up wins by bucket, group, entry stage and currency: their number, amounts, squares and seconds.
 
-    With ``ever`` those before the first bound are bucket 0.
+    With ``ever`` those before the first bound are bucket 0. If it is ``timed``, how many took how many days comes with it, but for bucket 0, in
+    two columns that `unpacked_times` reads: ``times``, and ``less``, which is to be taken away from it.
     """
     if rolled:
-        return _counted(shape, bucketed=bucketed, ever=ever)
-    return _read(shape, axis, bucketed=bucketed, ever=ever)
-
-
-def times_counted(shape: Shape, axis: int, *, rolled: bool) -> Select[Any]:
-    """Return the statement that tells by bucket and group how many wins took how many whole days: `unpacked_times` has them.
-
-    The rows of the rollup are sent as they are: a number of days may occur again, and with a negative count.
-    """
-    return _times_counted(shape) if rolled else _times_read(shape, axis)
+        return _counted(shape, bucketed=bucketed, ever=ever, timed=timed)
+    return _read(shape, axis, bucketed=bucketed, ever=ever, timed=timed)
 
 
 @lru_cache(maxsize=256)
-def _counted(shape: Shape, *, bucketed: bool, ever: bool) -> Select[Any]:
-    rows = rolled(win_rollup, win_deltas, _WINS, _SUMS, ever=ever)
+def _counted(shape: Shape, *, bucketed: bool, ever: bool, timed: bool) -> Select[Any]:
+    told = (
+        func.coalesce(win_rollup.c.times, _time(win_rollup.c.days, win_rollup.c["count"])),
+        _time(win_deltas.c.days, win_deltas.c["count"]),
+    )
+    rows = rolled(win_rollup, win_deltas, _WINS, _SUMS, ever=ever, told=told if timed else None)
     dimensions = Dimensions(shape, rows)
     bucket = counted_bucket(rows, bucketed=bucketed)
     by = [*dimensions.keys, rows.c.entry_stage, rows.c.currency]
     count = cast(func.sum(rows.c["count"]), BigInteger)
+    times = []
+    if timed:
+        sent = joined_up(func.array_send(rows.c.told, type_=LargeBinary))
+        times = [
+            sent.filter(bucket > NOTHING, rows.c.sign > NOTHING).label("times"),
+            sent.filter(bucket > NOTHING, rows.c.sign < NOTHING).label("less"),
+        ]
     return (
         select(
             bucket,
@@ -91,15 +102,21 @@ def _counted(shape: Shape, *, bucketed: bool, ever: bool) -> Select[Any]:
             func.sum(rows.c.amount).label("amount"),
             func.sum(rows.c.squares).label("squares"),
             cast(func.sum(rows.c.seconds), BigInteger).label("seconds"),
+            *times,
         )
         .where(rows.c.axis == bindparam("axis", type_=SmallInteger), *dimensions.conditions)
         .group_by(*([bucket] if bucketed else []), *by)
-        .having(count != 0)
+        .having(count != NOTHING)
     )
 
 
+def _time(days: ColumnElement[int], count: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an array of one number, which says how many wins took so many days."""
+    return array([cast(days, BigInteger) * _UNIT + cast(count, BigInteger)])
+
+
 @lru_cache(maxsize=256)
-def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool) -> Select[Any]:
+def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool, timed: bool) -> Select[Any]:
     journey = whole_journeys(known=shape.known)
     dimensions = Dimensions(shape, journey)
     at = journey.c.started_at if axis == STARTED else journey.c.won_at
@@ -108,6 +125,13 @@ def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool) -> Select[Any]
     currency = case((journey.c.amount.is_not(None), journey.c.currency)).label("currency")
     by = [*dimensions.keys, journey.c.entry_stage, currency]
     within = sources.before(at) if ever else sources.in_bounds(at)
+    times = []
+    if timed:
+        took = func.array_agg(cast(func.floor(spent / 86_400), BigInteger) * _UNIT + 1).filter(bucket > 0)
+        times = [
+            func.array_send(took, type_=LargeBinary).label("times"),
+            cast(null(), LargeBinary).label("less"),
+        ]
     return (
         select(
             bucket,
@@ -116,6 +140,7 @@ def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool) -> Select[Any]
             cast(func.coalesce(func.sum(journey.c.amount), 0), Numeric).label("amount"),
             cast(func.coalesce(func.sum(journey.c.amount * journey.c.amount), 0), Numeric).label("squares"),
             cast(func.sum(func.floor(spent)), BigInteger).label("seconds"),
+            *times,
         )
         .select_from(dimensions.joined(journey))
         .where(journey.c.won_at.is_not(None), within, *dimensions.conditions)
@@ -123,40 +148,21 @@ def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool) -> Select[Any]
     )
 
 
-def _times_counted(shape: Shape) -> Select[Any]:
-    rows = rolled(win_rollup, win_deltas, _WINS, ("count",))
-    dimensions = Dimensions(shape, rows)
-    bucket = counted_bucket(rows, bucketed=True)
-    return (
-        select(bucket, *dimensions.keys, _sent(rows.c.days, rows.c["count"]))
-        .where(rows.c.axis == bindparam("axis", type_=SmallInteger), *dimensions.conditions)
-        .group_by(bucket, *dimensions.keys)
-    )
+def unpacked_times(sent: Sequence[tuple[bytes, int]]) -> tuple[Ints, Ints, list[int]]:
+    """Return numbers of whole days, how many wins took each, and how many there are of each value that `sums_counted` sent.
 
-
-def _times_read(shape: Shape, axis: int) -> Select[Any]:
-    journey = whole_journeys(known=shape.known)
-    dimensions = Dimensions(shape, journey)
-    at = journey.c.started_at if axis == STARTED else journey.c.won_at
-    bucket = bucket_of(at, bucketed=True)
-    days = cast(func.floor(extract("epoch", journey.c.won_at - journey.c.started_at) / 86_400), Integer).label("days")
-    alike = (
-        select(bucket, *dimensions.keys, days, cast(func.count(), BigInteger).label("count"))
-        .select_from(dimensions.joined(journey))
-        .where(journey.c.won_at.is_not(None), sources.in_bounds(at), *dimensions.conditions)
-        .group_by(bucket, *dimensions.keys, days)
-    ).subquery("alike")
-    *keys, _, _ = list(alike.c)
-    return select(*keys, _sent(alike.c.days, alike.c["count"])).group_by(*keys)
-
-
-def _sent(days: ColumnElement[int], count: ColumnElement[int]) -> ColumnElement[bytes]:
-    both = cast(days, BigInteger) * (1 << _COUNT_BITS) + cast(count, BigInteger)
-    return joined_up(func.int8send(both, type_=LargeBinary))
-
-
-def unpacked_times(packed: bytes) -> tuple[Ints, Ints]:
-    """Return numbers of whole days and how many wins took each, from what `times_counted` told."""
-    both = np.frombuffer(packed, dtype=">i8").astype(np.int64)
-    days = (both + (1 << _COUNT_BITS - 1)) >> _COUNT_BITS
-    return days, both - (days << _COUNT_BITS)
+    With each value comes its sign. A number of days may occur again, and with a negative count.
+    """
+    pieces, sizes = [], []
+    for value, _ in sent:
+        place = size = 0
+        while place < len(value):
+            (count,) = _HEAD.unpack_from(value, place)
+            first, place = place + _HEAD.size, place + _HEAD.size + count * _NUMBERS.itemsize
+            pieces.append(value[first:place])
+            size += count
+        sizes.append(size)
+    both = np.frombuffer(b"".join(pieces), dtype=_NUMBERS)["number"].astype(np.int64)
+    days = (both + _UNIT // 2) >> COUNT_BITS
+    signs = np.repeat(np.array([sign for _, sign in sent], dtype=np.int64), sizes)
+    return days, (both - (days << COUNT_BITS)) * signs, sizes
