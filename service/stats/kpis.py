@@ -98,45 +98,50 @@ def card(question: Question, key: Key, now: Side, before: Side, pace: Pace, plac
     currencies = sorted({*now.found.money, *before.found.money, *now.so_far.money})
     return {
         "key": question.key_of(key),
-        "new_leads": {**_new_leads(now, before), **places.of("funnel", "acquired", "reached")},
-        "conversion": {**_conversion(now, before), **won},
-        "time_to_win": {**_time_to_win(now, before, pace), **won},
-        "money": [{"currency": currency, **_money(currency, now, before)} for currency in currencies],
+        "new_leads": _new_leads(now, before) | places.of("funnel", "acquired", "reached"),
+        "conversion": _conversion(now, before) | won,
+        "time_to_win": _time_to_win(now, before, pace) | won,
+        "money": [_money(currency, now, before) for currency in currencies],
     }
 
 
-def _judged(p_value: float | None) -> dict[str, Any]:
-    return {"p_value": p_value, "more_than_noise": None if p_value is None else p_value < NOISE}
+def _is_more_than_noise(p_value: float | None) -> bool | None:
+    return None if p_value is None else p_value < NOISE
 
 
 def _new_leads(now: Side, before: Side) -> dict[str, Any]:
     value, previous = now.found.leads, before.found.leads
     low, high = rate_ratio(value, previous) or (None, None)
+    p_value = counts_differ(value, previous) if value + previous else None
     return {
         "value": value,
         "previous": previous,
         "change": value / previous - 1 if previous else None,
         "low": None if low is None else low - 1,
         "high": None if high is None else high - 1,
-        **_judged(counts_differ(value, previous) if value + previous else None),
+        "p_value": p_value,
+        "more_than_noise": _is_more_than_noise(p_value),
     }
 
 
 def _conversion(now: Side, before: Side) -> dict[str, Any]:
     one, other = (now.won, now.won + now.lost), (before.won, before.won + before.lost)
     difference, low, high = share_difference(one, other) or (None, None, None)
+    p_value = two_shares(one, other) if difference is not None else None
     return {
         "value": rate(*one),
         "previous": rate(*other),
         "difference": difference,
         "low": low,
         "high": high,
-        **_judged(two_shares(one, other) if difference is not None else None),
+        "p_value": p_value,
+        "more_than_noise": _is_more_than_noise(p_value),
     }
 
 
 def _time_to_win(now: Side, before: Side, pace: Pace) -> dict[str, Any]:
     one, other = now.found, before.found
+    p_value = pace.p_value if one.wins and other.wins else None
     return {
         "median_days": pace.median,
         "mean_days": one.mean_days,
@@ -144,22 +149,23 @@ def _time_to_win(now: Side, before: Side, pace: Pace) -> dict[str, Any]:
         "previous_mean_days": other.mean_days,
         "wins": one.wins,
         "previous_wins": other.wins,
-        **_judged(pace.p_value if one.wins and other.wins else None),
+        "p_value": p_value,
+        "more_than_noise": _is_more_than_noise(p_value),
     }
 
 
 def _money(currency: str, now: Side, before: Side) -> dict[str, Any]:
-    one, other = (side.found.money.get(currency, Money()) for side in (now, before))
+    one, other = (side.found.money.get(currency) or Money() for side in (now, before))
+    here, there = _moments(one), _moments(other)
     return {
+        "currency": currency,
         "revenue": _changed(
-            one.revenue,
-            other.revenue,
-            sums_differ(_moments(one), _moments(other)) if one.paid_wins and other.paid_wins else None,
+            one.revenue, other.revenue, sums_differ(here, there) if one.paid_wins and other.paid_wins else None
         ),
         "revenue_per_customer": _changed(
             _per(one.revenue, one.paid_wins),
             _per(other.revenue, other.paid_wins),
-            means_differ((one.paid_wins, *_moments(one)), (other.paid_wins, *_moments(other)))
+            means_differ((one.paid_wins, *here), (other.paid_wins, *there))
             if min(one.paid_wins, other.paid_wins) > 1
             else None,
         ),
@@ -174,11 +180,13 @@ def _money(currency: str, now: Side, before: Side) -> dict[str, Any]:
 
 def _changed(value: Decimal | None, previous: Decimal | None, p_value: float | None) -> dict[str, Any]:
     change = float(value / previous - 1) if value is not None and previous else None
+    told = p_value if change is not None else None
     return {
         "value": amount_out(value),
         "previous": amount_out(previous),
         "change": change,
-        **_judged(p_value if change is not None else None),
+        "p_value": told,
+        "more_than_noise": _is_more_than_noise(told),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import sqrt
 from typing import Final
 
@@ -13,6 +14,8 @@ ENOUGH: Final = 30
 """Trials, or events, below which a figure says that there is not enough data: its bounds are there, but no plan should rest on it."""
 
 
+# A share and its difference from another one ask for the same bounds.
+@lru_cache(maxsize=4096)
 def wilson(successes: int, trials: int) -> tuple[float, float] | None:
     """Return the 95 % bounds of a share, or None where there is no share: no trials, or more successes than trials.
 

@@ -103,7 +103,7 @@ async def card_counts(connection: AsyncConnection, question: Question, bounds: S
 
 def _unpacked(took: Sequence[tuple[int, Key, bytes, int]]) -> list[WinTimes]:
     """Return histograms that were packed, all of them unpacked at once."""
-    days, wins, sizes = unpacked_times([(sent, sign) for *_, sent, sign in took])
+    days, wins, sizes = unpacked_times([sent for *_, sent, _ in took], [sign for *_, sign in took])
     found, first = [], 0
     for (bucket, key, *_), size in zip(took, sizes, strict=True):
         last = first + size

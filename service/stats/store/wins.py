@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from struct import Struct
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Integer,
     LargeBinary,
     Numeric,
     Select,
@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     extract,
     func,
+    literal_column,
     null,
     select,
 )
@@ -43,9 +44,8 @@ from service.stats.tables import win_deltas, win_rollup
 _WINS: Final = ("axis", "bucket", "channel", "campaign", "entry_stage", "currency", "days")
 _SUMS: Final = ("count", "amount", "squares", "seconds")
 _UNIT: Final = 1 << COUNT_BITS
-# What PostgreSQL sends an array of numbers as: how many dimensions, whether there are nulls, their type, how many and from which place on; then
-# each with its length before it.
-_HEAD: Final = Struct("!12xi4x")
+# PostgreSQL sends an array of numbers as a head of so many bytes, and each number with its length before it.
+_HEAD: Final[ColumnElement[int]] = literal_column("20", Integer)
 _NUMBERS: Final = np.dtype([("length", ">i4"), ("number", ">i8")])
 
 
@@ -89,7 +89,7 @@ def _counted(shape: Shape, *, bucketed: bool, ever: bool, timed: bool) -> Select
     count = cast(func.sum(rows.c["count"]), BigInteger)
     times = []
     if timed:
-        sent = joined_up(func.array_send(rows.c.told, type_=LargeBinary))
+        sent = joined_up(_sent(rows.c.told))
         times = [
             sent.filter(bucket > NOTHING, rows.c.sign > NOTHING).label("times"),
             sent.filter(bucket > NOTHING, rows.c.sign < NOTHING).label("less"),
@@ -129,7 +129,7 @@ def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool, timed: bool) -
     if timed:
         took = func.array_agg(cast(func.floor(spent / 86_400), BigInteger) * _UNIT + 1).filter(bucket > 0)
         times = [
-            func.array_send(took, type_=LargeBinary).label("times"),
+            _sent(took).label("times"),
             cast(null(), LargeBinary).label("less"),
         ]
     return (
@@ -148,21 +148,17 @@ def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool, timed: bool) -
     )
 
 
-def unpacked_times(sent: Sequence[tuple[bytes, int]]) -> tuple[Ints, Ints, list[int]]:
+def _sent(times: ColumnElement[Any]) -> ColumnElement[bytes]:
+    """Return the numbers of an array as they are sent, without what is said of all of them."""
+    return func.substring(func.array_send(times, type_=LargeBinary), _HEAD + 1, type_=LargeBinary)
+
+
+def unpacked_times(sent: Sequence[bytes], signs: Sequence[int]) -> tuple[Ints, Ints, list[int]]:
     """Return numbers of whole days, how many wins took each, and how many there are of each value that `sums_counted` sent.
 
-    With each value comes its sign. A number of days may occur again, and with a negative count.
+    Each value has a sign. A number of days may occur again, and with a negative count.
     """
-    pieces, sizes = [], []
-    for value, _ in sent:
-        place = size = 0
-        while place < len(value):
-            (count,) = _HEAD.unpack_from(value, place)
-            first, place = place + _HEAD.size, place + _HEAD.size + count * _NUMBERS.itemsize
-            pieces.append(value[first:place])
-            size += count
-        sizes.append(size)
-    both = np.frombuffer(b"".join(pieces), dtype=_NUMBERS)["number"].astype(np.int64)
+    sizes = [len(value) // _NUMBERS.itemsize for value in sent]
+    both = np.frombuffer(b"".join(sent), dtype=_NUMBERS)["number"].astype(np.int64)
     days = (both + _UNIT // 2) >> COUNT_BITS
-    signs = np.repeat(np.array([sign for _, sign in sent], dtype=np.int64), sizes)
-    return days, (both - (days << COUNT_BITS)) * signs, sizes
+    return days, (both - (days << COUNT_BITS)) * np.repeat(np.array(signs, dtype=np.int64), sizes), sizes
