@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -155,3 +157,10 @@ def test_every_dependency_has_its_reason() -> None:
 
 def test_allowed_exceptions_still_exist() -> None:
     assert [path for path in [*MAY_COMMIT, *MAY_HOLD_SQL] if not (ROOT / path).exists()] == []
+
+
+def test_a_worker_carries_no_routes() -> None:
+    loaded = "import sys, service.worker; print(*(name for name in sys.modules if name.startswith('service.')))"
+    told = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "service.worker" in told
+    assert [name for name in told.split() if "rout" in name.rpartition(".")[2]] == []

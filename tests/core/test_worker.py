@@ -152,6 +152,33 @@ async def test_lanes_run_at_the_same_time(engine: AsyncEngine, settings: Setting
         await until(lambda: most == 3)
 
 
+async def test_lanes_with_nothing_to_do_look_in_turns(
+    engine: AsyncEngine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = pausing = most = 0
+
+    async def look() -> int:
+        nonlocal looked
+        looked += 1
+        return 0
+
+    async def pause(self: Worker, seconds: float) -> None:
+        nonlocal pausing, most
+        if seconds == 7:
+            pausing += 1
+            most = max(most, pausing)
+            await asyncio.sleep(0.001)
+            pausing -= 1
+        else:
+            await wait(self, seconds)
+
+    wait = Worker._wait
+    monkeypatch.setattr(Worker, "_wait", pause)
+    async with running(engine, settings, Task("look", look, every=7, lanes=3)):
+        await until(lambda: looked > 20)
+    assert most == 1
+
+
 async def test_what_does_not_end_by_itself_is_asked_to(engine: AsyncEngine, settings: Settings) -> None:
     asked, ended = asyncio.Event(), asyncio.Event()
 
