@@ -21,7 +21,7 @@ _UNIT: Final = 1 << COUNT_BITS
 _STARTS: Final = {"day": f"date_bin('1 day', bucket, {ORIGIN})"}
 
 
-def packed_time(days: str, count: str) -> str:
+def _packed_time(days: str, count: str) -> str:
     """Return what says in SQL that so many wins took so many days, as one number."""
     return f"({days}::bigint * {_UNIT} + {count})"
 
@@ -83,7 +83,7 @@ class Rollup:
             return f"SELECT {grain} AS grain, {self.named} FROM level_{grain}"  # noqa: S608  constants
         kept = ", ".join("0 AS days" if key == "days" else key for key in self.keys)
         added = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in self.sums.items())
-        times = f"array_agg({packed_time('days', 'count')} ORDER BY days) FILTER (WHERE count <> 0) AS times"
+        times = f"array_agg({_packed_time('days', 'count')} ORDER BY days) FILTER (WHERE count <> 0) AS times"
         by = ", ".join(key for key in self.keys if key != "days")
         return f"SELECT {grain + ALL_DAYS} AS grain, {kept}, {added}, {times} FROM level_{grain} GROUP BY {by}"  # noqa: S608  constants
 
@@ -91,7 +91,7 @@ class Rollup:
 # Of each number of days, the wins of both rows together; none, if they come to nothing.
 _DAYS: Final = f"(told + {_UNIT // 2}) >> {COUNT_BITS}"
 _TOGETHER: Final = f"""
-    SELECT array_agg({packed_time("days", "wins")} ORDER BY days) FROM (
+    SELECT array_agg({_packed_time("days", "wins")} ORDER BY days) FROM (
         SELECT {_DAYS} AS days, sum(told - (({_DAYS}) << {COUNT_BITS}))::bigint AS wins
         FROM unnest(held.times || excluded.times) AS told GROUP BY 1
     ) AS added WHERE wins <> 0"""  # noqa: S608  constants
