@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.core import migrations
 from service.core.database import fetch, transaction
 from service.stats.fold import fold, rebuild
 from service.stats.verify import Discrepancy, snapshot, verify
@@ -105,6 +106,29 @@ async def test_times_that_are_wrong_are_found(engine: AsyncEngine, populate) -> 
     faults = await verified(engine)
     assert {(fault.check, fault.where["grain"]) for fault in faults} == {("wins", 21)}
     assert all(fault.found == fault.expected + 1 for fault in faults)
+
+
+async def test_the_migration_of_wins_writes_what_folding_writes(
+    engine: AsyncEngine, database_url: str, populate
+) -> None:
+    await populate(12, 80)
+    await _fold_all(engine)
+    kept = text("SELECT * FROM win_rollup ORDER BY win_rollup")
+    views = text("SELECT * FROM reporting.wins_daily d ORDER BY d")
+    async with transaction(engine) as connection:
+        before = [await fetch(connection, rows) for rows in (kept, views)]
+    await engine.dispose()
+    await migrations.downgrade(database_url, "2026_11_22_bare_deltas")
+    async with transaction(engine) as connection:
+        assert await fetch(connection, views) == before[1]
+        found = await fetch(connection, text("SELECT DISTINCT grain FROM win_rollup"))
+        assert {row["grain"] for row in found} == {0, 1, 2, 3, 12, 13, 21, 22, 23, 32, 33}
+    await engine.dispose()
+    await migrations.upgrade(database_url)
+    async with transaction(engine) as connection:
+        assert [await fetch(connection, rows) for rows in (kept, views)] == before
+    assert before[0]
+    assert await verified(engine) == []
 
 
 async def test_zeros_are_not_kept(engine: AsyncEngine, populate) -> None:

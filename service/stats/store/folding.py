@@ -27,12 +27,11 @@ def _fold(rollup: Rollup) -> TextClause:
     upsert cannot delete, and most journeys leave cells of quarter hours that no other journey is in.
     """
     kind, keys, sums = rollup.kind, ", ".join(rollup.keys), ", ".join(rollup.sums)
-    added = ", ".join(f"sum({name})::{form} AS {name}" for name, form in rollup.sums.items())
     return text(
         f"""
         WITH taken AS (
             DELETE FROM {kind}_deltas WHERE ctid = ANY (ARRAY(SELECT ctid FROM {kind}_deltas LIMIT :limit)) RETURNING {keys}, {sums}
-        ), {rollup.levels(f"SELECT {keys}, {added} FROM taken GROUP BY {keys}")}, added AS (
+        ), {rollup.levels(f"SELECT {keys}, {rollup.added} FROM taken GROUP BY {keys}")}, added AS (
             INSERT INTO {kind}_rollup AS held (grain, {rollup.named})
             SELECT grain, {rollup.named} FROM every WHERE NOT ({rollup.is_nothing}) ORDER BY grain, {keys}
             ON CONFLICT (grain, {keys}) DO UPDATE SET {rollup.together}
@@ -65,7 +64,7 @@ async def lock(connection: AsyncConnection) -> None:
     await connection.execute(_WAIT_LOCK, {"lock": _LOCK})
 
 
-KINDS: Final = {"cohort": 1, "flow": 1, "win": 5}
+KINDS: Final = {"cohort": 1, "flow": 1, "win": 3}
 """The kinds of deltas, and how many times as long as one of a cohort one of them takes: wins have exact sums, and how many took how long."""
 
 

@@ -49,6 +49,11 @@ class Rollup:
         return ", ".join((*self.keys, *self.counted))
 
     @property
+    def added(self) -> str:
+        """What adds up the rows of a group."""
+        return ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in self.sums.items())
+
+    @property
     def is_nothing(self) -> str:
         """What says that a row counts nothing."""
         return " AND ".join([f"{name} = 0" for name in self.sums] + (["times IS NULL"] if self.pooled else []))
@@ -64,7 +69,6 @@ class Rollup:
 
         ``counted`` has the quarter hours. Each other grain adds up the next finer one: most of the work is done once.
         """
-        added = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in self.sums.items())
         by = ", ".join(str(number) for number in range(1, len(self.keys) + 1))
         queries = {"level_0": counted}
         untold = ", NULL::bigint[] AS times" if self.pooled else ""
@@ -73,7 +77,7 @@ class Rollup:
             start = _STARTS.get(str(unit), f"date_trunc('{unit}', bucket, 'UTC')")
             given = {"bucket": f"{start} AS bucket"} | ({"campaign": "NULL::text AS campaign"} if whole else {})
             placed = ", ".join(given.get(key, key) for key in self.keys)
-            queries[f"level_{grain}"] = f"SELECT {placed}, {added} FROM level_{_FINER[grain]} GROUP BY {by}"  # noqa: S608  constants
+            queries[f"level_{grain}"] = f"SELECT {placed}, {self.added} FROM level_{_FINER[grain]} GROUP BY {by}"  # noqa: S608  constants
             told[grain] = self._told(grain)
         queries["every"] = " UNION ALL ".join(told.values())
         return ", ".join(f"{name} AS ({query})" for name, query in queries.items())
@@ -82,10 +86,9 @@ class Rollup:
         if not self.pooled:
             return f"SELECT {grain} AS grain, {self.named} FROM level_{grain}"  # noqa: S608  constants
         kept = ", ".join("0 AS days" if key == "days" else key for key in self.keys)
-        added = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in self.sums.items())
         times = f"array_agg({_packed_time('days', 'count')} ORDER BY days) FILTER (WHERE count <> 0) AS times"
         by = ", ".join(key for key in self.keys if key != "days")
-        return f"SELECT {grain + ALL_DAYS} AS grain, {kept}, {added}, {times} FROM level_{grain} GROUP BY {by}"  # noqa: S608  constants
+        return f"SELECT {grain + ALL_DAYS} AS grain, {kept}, {self.added}, {times} FROM level_{grain} GROUP BY {by}"  # noqa: S608  constants
 
 
 # Of each number of days, the wins of both rows together; none, if they come to nothing.

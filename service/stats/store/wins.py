@@ -44,6 +44,7 @@ from service.stats.tables import win_deltas, win_rollup
 _WINS: Final = ("axis", "bucket", "channel", "campaign", "entry_stage", "currency", "days")
 _SUMS: Final = ("count", "amount", "squares", "seconds")
 _UNIT: Final = 1 << COUNT_BITS
+_ONE: Final[ColumnElement[int]] = literal_column("1", Integer)
 # PostgreSQL sends an array of numbers as a head of so many bytes, and each number with its length before it.
 _HEAD: Final[ColumnElement[int]] = literal_column("20", Integer)
 _NUMBERS: Final = np.dtype([("length", ">i4"), ("number", ">i8")])
@@ -78,10 +79,8 @@ def sums_counted(
 
 @lru_cache(maxsize=256)
 def _counted(shape: Shape, *, bucketed: bool, ever: bool, timed: bool) -> Select[Any]:
-    told = (
-        func.coalesce(win_rollup.c.times, _time(win_rollup.c.days, win_rollup.c["count"])),
-        _time(win_deltas.c.days, win_deltas.c["count"]),
-    )
+    in_rollup, in_deltas = (array([_packed(table.c.days, table.c["count"])]) for table in (win_rollup, win_deltas))
+    told = (func.coalesce(win_rollup.c.times, in_rollup), in_deltas)
     rows = rolled(win_rollup, win_deltas, _WINS, _SUMS, ever=ever, told=told if timed else None)
     dimensions = Dimensions(shape, rows)
     bucket = counted_bucket(rows, bucketed=bucketed)
@@ -110,9 +109,9 @@ def _counted(shape: Shape, *, bucketed: bool, ever: bool, timed: bool) -> Select
     )
 
 
-def _time(days: ColumnElement[int], count: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return an array of one number, which says how many wins took so many days."""
-    return array([cast(days, BigInteger) * _UNIT + cast(count, BigInteger)])
+def _packed(days: ColumnElement[int], count: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return what says that so many wins took so many days, as one number."""
+    return cast(days, BigInteger) * _UNIT + cast(count, BigInteger)
 
 
 @lru_cache(maxsize=256)
@@ -127,11 +126,8 @@ def _read(shape: Shape, axis: int, *, bucketed: bool, ever: bool, timed: bool) -
     within = sources.before(at) if ever else sources.in_bounds(at)
     times = []
     if timed:
-        took = func.array_agg(cast(func.floor(spent / 86_400), BigInteger) * _UNIT + 1).filter(bucket > 0)
-        times = [
-            _sent(took).label("times"),
-            cast(null(), LargeBinary).label("less"),
-        ]
+        took = func.array_agg(_packed(func.floor(spent / 86_400), _ONE)).filter(bucket > NOTHING)
+        times = [_sent(took).label("times"), cast(null(), LargeBinary).label("less")]
     return (
         select(
             bucket,
