@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
 from service.stats import returning
+from service.stats.definitions import quarter
+from service.stats.fold import fold
 from service.stats.returns import Spent, share_within
 from service.stats.schemas.returns import ChannelsOut, ChannelsQuery
 from tests.stats.recounting import NOW, listed
@@ -223,3 +225,50 @@ async def test_the_card_is_of_the_week_before_today(client: AsyncClient) -> None
     assert answer["totals"]["new_leads"]["p_value"] is None
     for query in ("window=P3D", "known_at=2026-01-01", "to=2026-01-01"):
         assert (await client.get(f"/v1/stats/kpis?{query}")).status_code == 422
+
+
+# Counters of a month or a year are taken as a whole, and what lies outside is taken away again: by days, and in Shanghai by quarter hours.
+@pytest.mark.parametrize(
+    "period",
+    [
+        "from=2025-03-11&to=2025-09-21",
+        "from=2025-01-02&to=2025-12-30",
+        "from=2025-03-05&to=2025-10-25&tz=Asia/Shanghai",
+        "from=2025-06-01&to=2025-07-01",
+        "from=2025-03-05T00:00:00Z&to={after_a_win}",
+    ],
+)
+async def test_the_card_of_counters_is_that_of_journeys(
+    client: AsyncClient, engine: AsyncEngine, world: list[Person], period: str
+) -> None:
+    # Everybody is in one of the bands, which no counter knows.
+    everybody = "".join(f"&score_band={band}" for band in ("below-25", "25-49", "50-74", "from-75"))
+    mornings = (
+        journey.won_at
+        for person in world
+        for journey in person.journeys
+        if not person.test and journey.won_at and journey.won_at.year == 2025 and journey.won_at.hour < 11
+    )
+    after_a_win = quarter(max(mornings)) + timedelta(minutes=15)
+    period = period.format(after_a_win=f"{after_a_win:%Y-%m-%dT%H:%M:%SZ}")
+    for _ in range(3):
+        counted, read = [
+            (await client.get(f"/v1/stats/kpis?{period}{chosen}&group_by=channel")).json() for chosen in ("", everybody)
+        ]
+        figures, others = (
+            {_channel(group): _told(group) for group in [*one["groups"], one["totals"]]} for one in (counted, read)
+        )
+        assert figures == others
+        assert counted["totals"]["time_to_win"]["previous_wins"] > 3
+        async with transaction(engine) as connection:
+            await fold(connection)
+
+
+def _channel(group: dict[str, Any]) -> Any:
+    return group["key"].get("channel", "all of them")
+
+
+def _told(group: dict[str, Any]) -> Any:
+    """Return what a card says of how long wins took and what they brought, without the addresses of its leads."""
+    times = {name: value for name, value in group["time_to_win"].items() if not name.endswith("leads")}
+    return times, [(line["currency"], line["revenue"], line["lifetime_value"]) for line in group["money"]]
