@@ -12,6 +12,7 @@ from service.stats.store import folding, rebuilding
 
 FULL_BATCH: Final = 250_000
 _SMALLEST_BATCH: Final = 1_000
+_TIDIED: Final = 50_000
 # For each second of folding, so many seconds of rest, but never more than the longest: only files come in so fast that it matters.
 _REST: Final = 8.0
 _LONGEST_REST: Final = 15.0
@@ -21,16 +22,18 @@ async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     """Fold up to ``limit`` deltas of each kind into the rollup, in the caller's transaction; return how many there were of the kind that had most.
 
     One win counts as several, for it takes so much longer. One folds at a time: while another does, or a rebuild runs, there is nothing to
-    do. A full batch (the number is near ``limit``) means that there may be more.
+    do. A full batch (the number is near ``limit``) means that there may be more. If there were not many, some loose rows of before are added up.
     """
     if not await folding.try_lock(connection):
         return 0
-    return max(
-        [
-            times * await folding.fold_some(connection, kind, max(limit // times, 1))
-            for kind, times in folding.KINDS.items()
-        ]
-    )
+    folded = [
+        times * await folding.fold_some(connection, kind, max(limit // times, 1))
+        for kind, times in folding.KINDS.items()
+    ]
+    if max(folded) < folding.MANY:
+        for kind, times in folding.KINDS.items():
+            await folding.tidy_some(connection, kind, _TIDIED // times)
+    return max(folded)
 
 
 class Folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Numeric, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Numeric, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.core.tables import Instant, metadata
@@ -23,7 +23,8 @@ cohort_deltas = Table(
 cohort_rollup = Table(
     "cohort_rollup",
     metadata,
-    # 0 quarter hour, 1 day, 2 month, 3 year (UTC); 12 and 13: month and year of all campaigns. See definitions.KEPT_GRAINS
+    # 0 quarter hour, 1 day, 2 month, 3 year (UTC); 12 and 13: month and year of all campaigns. See definitions.KEPT_GRAINS. -1 and -2: quarter hours
+    # and days that are not added up yet. See definitions.LOOSE
     Column("grain", SmallInteger, nullable=False),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),
@@ -41,8 +42,10 @@ cohort_rollup = Table(
         "cell",
         unique=True,
         postgresql_nulls_not_distinct=True,
+        postgresql_where=text("grain >= 0"),
         postgresql_include=["count"],
     ),
+    Index("ix_cohort_rollup_loose", "grain", "bucket", postgresql_where=text("grain < 0")),
 )
 
 # Buckets here are the quarter hour of the transition itself; channel and campaign are its journey's.
@@ -79,8 +82,10 @@ flow_rollup = Table(
         "to_stage",
         unique=True,
         postgresql_nulls_not_distinct=True,
+        postgresql_where=text("grain >= 0"),
         postgresql_include=["moved_in", "moved_out"],
     ),
+    Index("ix_flow_rollup_loose", "grain", "bucket", postgresql_where=text("grain < 0")),
 )
 
 # Journeys that were won, each twice: by when it started (axis 0) and by when it was won (axis 1). `days` it took, rounded down.
@@ -133,6 +138,8 @@ win_rollup = Table(
         "days",
         unique=True,
         postgresql_nulls_not_distinct=True,
+        postgresql_where=text("grain >= 0"),
         postgresql_include=["count", "amount", "squares", "seconds"],
     ),
+    Index("ix_win_rollup_loose", "grain", "bucket", postgresql_where=text("grain < 0")),
 )

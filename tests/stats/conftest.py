@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.core.database import transaction
 from service.stats.fold import fold
+from service.stats.store import folding
 from tests.stats.reading import spend_money
 from tests.stats.worlds import Person, keep, people
 
@@ -30,10 +31,13 @@ def populate(engine: AsyncEngine) -> Callable[..., Awaitable[list[Person]]]:
 
 @pytest.fixture
 async def world(populate, engine: AsyncEngine) -> Any:
-    """A world whose deltas are half folded."""
+    """A world whose deltas are half folded, and some of what is folded is not added up."""
     people = await populate(11, 400)
     async with transaction(engine) as connection:
-        await fold(connection, 300)
+        await fold(connection, 200)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(folding, "MANY", 1)
+            await fold(connection, 150)
         await connection.execute(text("ANALYZE leads, journeys, transitions"))
     return people
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core import clock
 from service.leads.verify import verify as verify_leads
+from service.stats.store import folding
 from service.stats.verify import snapshot
 from service.stats.verify import verify as verify_statistics
 from tests.stats.histories import RUNGS, History, Journey, at, moves
@@ -40,7 +41,9 @@ class Asker:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_every_figure_is_the_recount(client: AsyncClient, engine: AsyncEngine, worker, seed: int) -> None:
+async def test_every_figure_is_the_recount(
+    client: AsyncClient, engine: AsyncEngine, worker, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     history = History(client, seed)
     await history.run(170)
     assert {"create", "win", "churn", "correct", "merge", "undo", "erase"} <= history.done
@@ -48,6 +51,8 @@ async def test_every_figure_is_the_recount(client: AsyncClient, engine: AsyncEng
     asker = Asker(client)
     for folded in (False, True):
         if folded:
+            # As many as these are of a file: what can be appended is.
+            monkeypatch.setattr(folding, "MANY", 1)
             await worker()
         await funnels(asker, journeys, follow=folded)
         await periods(asker, journeys, follow=folded)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.core import migrations
 from service.core.database import fetch, transaction
 from service.stats.fold import fold, rebuild
+from service.stats.store import folding
 from service.stats.verify import Discrepancy, snapshot, verify
 from tests.stats.worlds import keep, people
 
@@ -128,6 +129,84 @@ async def test_the_migration_of_wins_writes_what_folding_writes(
     async with transaction(engine) as connection:
         assert [await fetch(connection, rows) for rows in (kept, views)] == before
     assert before[0]
+    assert await verified(engine) == []
+
+
+async def _rows(engine: AsyncEngine, where: str) -> list[list[tuple[object, ...]]]:
+    tables = [
+        text(f"SELECT * FROM {name}_rollup r WHERE {where} ORDER BY r, r::text") for name in ("cohort", "flow", "win")
+    ]
+    async with transaction(engine) as connection:
+        return [[tuple(row) for row in await connection.execute(table)] for table in tables]
+
+
+async def _fold_loosely(engine: AsyncEngine) -> None:
+    """Fold all deltas, in two batches, as if they were many: what can be appended is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folding, "MANY", 1)
+        for limit in (170, 50_000):
+            async with transaction(engine) as connection:
+                assert await fold(connection, limit) > 0
+
+
+async def test_what_is_appended_counts_and_is_added_up_later(engine: AsyncEngine, populate) -> None:
+    await populate(3, 150)
+    await _fold_all(engine)
+    await populate(4, 150)
+    await _fold_loosely(engine)
+    loose = await _rows(engine, "grain < 0")
+    # Quarter hours and days; of wins, only quarter hours: their days have histograms.
+    assert [{row[1 if len(row) > 10 else 0] for row in rows} for rows in loose] == [{-1, -2}, {-1, -2}, {-1}]
+    assert await verified(engine) == []
+    async with transaction(engine) as connection:
+        await fold(connection)
+    assert await _rows(engine, "grain < 0") == [[], [], []]
+    assert await verified(engine) == []
+    tidied = await _rows(engine, "true")
+    async with transaction(engine) as connection:
+        await rebuild(connection)
+    assert await _rows(engine, "true") == tidied
+
+
+async def test_a_loose_row_that_is_wrong_is_found_and_put_right(engine: AsyncEngine, populate) -> None:
+    await populate(3, 150)
+    await _fold_loosely(engine)
+    async with transaction(engine) as connection:
+        await connection.execute(text("UPDATE cohort_rollup SET count = count + 1 WHERE grain = -2"))
+        await connection.execute(text("DELETE FROM flow_rollup WHERE grain = -1"))
+    faults = {(fault.check, fault.where.get("grain")) for fault in await verified(engine)}
+    assert faults == {("cohorts", 1), ("flows", 0), ("standings", None)}
+    async with transaction(engine) as connection:
+        await rebuild(connection)
+    assert await verified(engine) == []
+    assert await _rows(engine, "grain < 0") == [[], [], []]
+
+
+async def test_the_migration_adds_up_what_is_loose_when_it_is_taken_back(
+    engine: AsyncEngine, database_url: str, populate
+) -> None:
+    await populate(3, 100)
+    await _fold_all(engine)
+    await populate(4, 100)
+    await _fold_loosely(engine)
+    days = text("SELECT * FROM reporting.funnel_daily d ORDER BY d")
+    moves = text("SELECT * FROM reporting.flow_daily d ORDER BY d")
+    async with transaction(engine) as connection:
+        shown = [await fetch(connection, view) for view in (days, moves)]
+        await connection.execute(text("SET LOCAL TimeZone = 'Asia/Shanghai'"))
+        shown += [await fetch(connection, view) for view in (days, moves)]
+    await engine.dispose()
+    await migrations.downgrade(database_url, "2026_11_22_win_times")
+    async with transaction(engine) as connection:
+        assert [await fetch(connection, view) for view in (days, moves)] == shown[:2]
+        await connection.execute(text("SET LOCAL TimeZone = 'Asia/Shanghai'"))
+        assert [await fetch(connection, view) for view in (days, moves)] == shown[2:]
+    taken_back = await _rows(engine, "true")
+    await engine.dispose()
+    await migrations.upgrade(database_url)
+    async with transaction(engine) as connection:
+        await rebuild(connection)
+    assert await _rows(engine, "true") == taken_back
     assert await verified(engine) == []
 
 

@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 
 from service.core.tables import Instant
 from service.stats.calendars import runs_between
-from service.stats.definitions import grain_to_read
+from service.stats.definitions import LOOSE, grain_to_read
 from service.stats.funnel import CellCount, MoveCount
 from service.stats.question import Question
 from service.stats.store import sources
@@ -46,6 +46,9 @@ from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow
 _ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
 # Constants are part of the statement: PostgreSQL plans anew each time for what it thinks might be another value.
 NOTHING: Final[ColumnElement[int]] = literal_column("0", Integer)
+# The grains of quarter hours; as constants, for which PostgreSQL sees what index has them.
+_LOOSE: Final[ColumnElement[int]] = literal_column(str(LOOSE), Integer)
+_QUARTERS: Final[list[ColumnElement[int]]] = [literal_column(str(grain), Integer) for grain in (0, LOOSE)]
 
 
 async def cohort_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> list[CellCount]:
@@ -93,9 +96,11 @@ async def first_bucket(connection: AsyncConnection, question: Question) -> datet
         known: datetime | None = (await connection.execute(first, {"known_at": question.known_at})).scalar_one()
         return known
     rollup, deltas = (cohort_rollup, cohort_deltas) if question.mode == "cohort" else (flow_rollup, flow_deltas)
-    folded = select(func.min(rollup.c.bucket)).where(rollup.c.grain == 0).scalar_subquery()
+    folded, untidy = (
+        select(func.min(rollup.c.bucket)).where(rollup.c.grain == grain).scalar_subquery() for grain in _QUARTERS
+    )
     unfolded = select(func.min(deltas.c.bucket)).scalar_subquery()
-    return (await connection.execute(select(func.least(folded, unfolded)))).scalar_one_or_none()
+    return (await connection.execute(select(func.least(folded, untidy, unfolded)))).scalar_one_or_none()
 
 
 def intervals(
@@ -171,15 +176,23 @@ def rolled(
         .table_valued(*(column(name, kind) for name, kind in columns.items()), name="run")
         .render_derived()
     )
-    inside = and_(rollup.c.grain == run.c.grain, rollup.c.bucket >= run.c.low, rollup.c.bucket < run.c.high)
+    # Named apart, each has its own index.
+    tidy = and_(rollup.c.grain >= NOTHING, rollup.c.grain == run.c.grain)
+    untidy = and_(rollup.c.grain < NOTHING, rollup.c.grain == _LOOSE - run.c.grain)
     signed = [(rollup.c[name] * run.c.sign).label(name) for name in sums]
     of_folded = [run.c.sign, told[0].label("told")] if told else []
     of_unfolded = [literal(1, SmallInteger).label("sign"), told[1].label("told")] if told else []
-    folded = select(run.c.number, *(rollup.c[name] for name in names), *signed, *of_folded)
+    columns_of_folded = [run.c.number, *(rollup.c[name] for name in names), *signed, *of_folded]
+    folded = [
+        select(*columns_of_folded).select_from(
+            run.join(rollup, and_(which, rollup.c.bucket >= run.c.low, rollup.c.bucket < run.c.high))
+        )
+        for which in (tidy, untidy)
+    ]
     unfolded = select(
         literal(None, Integer).label("number"), *(deltas.c[name] for name in (*names, *sums)), *of_unfolded
     ).where(sources.before(deltas.c.bucket) if ever else sources.in_bounds(deltas.c.bucket))
-    return union_all(folded.select_from(run.join(rollup, inside)), unfolded).subquery("rolled")
+    return union_all(*folded, unfolded).subquery("rolled")
 
 
 def cells_counted(shape: Shape, *, rolled: bool, bucketed: bool, by_cell: bool = True) -> Select[Any]:

@@ -30,12 +30,14 @@ def _packed_time(days: str, count: str) -> str:
 class Rollup:
     """One of the rollups, and its deltas: ``keys`` says of each column whether it may be null, ``sums`` of what type each sum is.
 
-    With ``pooled`` it keeps, from a day on, all numbers of days in one row, and how many took how long in ``times``.
+    With ``pooled`` it keeps, from a day on, all numbers of days in one row, and how many took how long in ``times``. ``loose`` are the grains
+    whose rows may be appended instead of added up when there are many (`LOOSE`).
     """
 
     kind: str
     keys: dict[str, bool]
     sums: dict[str, str]
+    loose: tuple[int, ...]
     pooled: bool = False
 
     @property
@@ -103,11 +105,13 @@ COHORTS: Final = Rollup(
     "cohort",
     {"bucket": False, "channel": True, "campaign": True, "entry_stage": False, "cell": False},
     {"count": "bigint"},
+    loose=(0, 1),
 )
 FLOWS: Final = Rollup(
     "flow",
     {"bucket": False, "channel": True, "campaign": True, "from_stage": True, "to_stage": False},
     {"moved_in": "bigint", "moved_out": "bigint"},
+    loose=(0, 1),
 )
 WINS: Final = Rollup(
     "win",
@@ -121,5 +125,7 @@ WINS: Final = Rollup(
         "days": False,
     },
     {"count": "bigint", "amount": "numeric", "squares": "numeric", "seconds": "bigint"},
+    # Their days have histograms, which are merged one by one.
+    loose=(0,),
     pooled=True,
 )

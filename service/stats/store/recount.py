@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.definitions import KEPT_GRAINS, STARTED, WIN_GRAINS, WON
+from service.stats.definitions import KEPT_GRAINS, LOOSE, STARTED, WIN_GRAINS, WON
 from service.stats.store import sources
 from service.stats.store.ledger import journeys, leads
 from service.stats.store.levels import COUNT_BITS
@@ -183,7 +183,7 @@ async def wrong_standings(connection: AsyncConnection) -> list[dict[str, Any]]:
     """Return the stages in which not as many leads stand as came into them and did not leave: ``stage, expected, found``."""
     flows = union_all(
         select(flow_rollup.c.from_stage, flow_rollup.c.to_stage, flow_rollup.c.moved_in, flow_rollup.c.moved_out).where(
-            flow_rollup.c.grain == 0
+            flow_rollup.c.grain.in_([0, LOOSE])
         ),
         select(flow_deltas.c.from_stage, flow_deltas.c.to_stage, flow_deltas.c.moved_in, flow_deltas.c.moved_out),
     ).subquery("flows")
@@ -241,9 +241,8 @@ def _differences(
     wanted = select(*at_all_grains(expected), expected.c.n.label("expected"), _none("found", exact)).select_from(
         expected.join(grains, literal(True))
     )
-    folded = select(
-        rollup.c.grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected", exact), rollup.c.n
-    )
+    grain = case((rollup.c.grain < 0, LOOSE - rollup.c.grain), else_=rollup.c.grain)
+    folded = select(grain, rollup.c.bucket, *(rollup.c[name] for name in names), _none("expected", exact), rollup.c.n)
     unfolded = select(*at_all_grains(deltas), _none("expected", exact), deltas.c.n).select_from(
         deltas.join(grains, literal(True))
     )
