@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -15,21 +15,20 @@ from service.core.errors import Invalid
 from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
-from service.stats.kpis import Pace, Places, Side, card, paces
+from service.stats.kpis import Pace, Places, Side, Worth, card, paces
 from service.stats.question import Key, Question, definition, tail_of
 from service.stats.returning import addresses_between
-from service.stats.returns import Spent, WinTimes, Yield, add_spending, added, has_costs, in_order
+from service.stats.returns import Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
 from service.stats.store.cards import CardCounts, card_counts
-from service.stats.store.spending import spent_between
 from service.stats.wording import kpis_text
 
 
 class _Answered(NamedTuple):
-    """The groups of both periods, the earlier one first, and how long their wins took."""
+    """The groups of both periods, the earlier one first, and how long their wins took; under the empty key, those of all of them."""
 
     sides: list[dict[Key, Side]]
-    times: list[WinTimes]
+    paces: dict[Key, Pace]
 
 
 _WEEK: Final = 7
@@ -63,25 +62,29 @@ async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) 
 async def _whole(
     connection: AsyncConnection, spans: Sequence[Question], answered: _Answered
 ) -> tuple[Sequence[Question], _Answered]:
-    """Return all groups together: their sum, unless somebody may be in two of them, or only the whole has costs."""
+    """Return all groups together: their sum if they are its parts."""
     alone, question = tuple(map(ungrouped, spans)), spans[1]
     if not question.group_by:
         return alone, answered
-    if "tag" in question.group_by or has_costs(question) != has_costs(alone[1]):
+    if not _are_parts(question):
         return alone, await _answered(connection, alone)
     sides: list[dict[Key, Side]] = [{(): _together(held.values())} for held in answered.sides]
-    return alone, _Answered(sides, [held._replace(key=()) for held in answered.times])
+    return alone, _Answered(sides, answered.paces)
+
+
+def _are_parts(question: Question) -> bool:
+    """Say whether a question's groups add up to the whole: nobody is in two of them, and they have costs if the whole has."""
+    return "tag" not in question.group_by and has_costs(question) == has_costs(ungrouped(question))
 
 
 def _cards(spans: Sequence[Question], answered: _Answered) -> Callable[[Key], dict[str, Any]]:
     """Return what makes the card of a group."""
-    pace = paces(answered.times)
 
     def of(key: Key) -> dict[str, Any]:
         before, now = (found.get(key) or Side() for found in answered.sides)
         tail = tail_of(spans[1], key)
         earlier, later = (addresses_between(tail, span.start, span.end) for span in spans)
-        return card(spans[1], key, now, before, pace.get(key, Pace()), Places(later, earlier))
+        return card(spans[1], key, now, before, answered.paces.get(key, Pace()), Places(later, earlier))
 
     return of
 
@@ -105,33 +108,34 @@ async def _answered(connection: AsyncConnection, spans: Sequence[Question]) -> _
     """Return the sides of both periods, each question of the counters asked once for both."""
     earlier, question = spans
     both = replace(question, start=earlier.start)
-    bounds = [both.low, question.low, both.high]
-    counts = await card_counts(connection, both, bounds)
-    spending = await spent_between(connection, both.low, both.high) if has_costs(question) else []
-    return _Answered([_side(span, counts, spending, bucket) for bucket, span in enumerate(spans, 1)], counts.times)
+    counts = await card_counts(connection, both, [both.low, question.low, both.high], alone=_are_parts(question))
+    return _Answered(_sides(spans, counts), paces(counts.times))
 
 
-def _side(span: Question, counts: CardCounts, spending: Iterable[Spent], bucket: int) -> dict[Key, Side]:
-    found: defaultdict[Key, Yield] = defaultdict(Yield)
-    so_far: defaultdict[Key, Yield] = defaultdict(Yield)
-    won, lost = Counter[Key](), Counter[Key]()
+def _sides(spans: Sequence[Question], counts: CardCounts) -> list[dict[Key, Side]]:
+    buckets = range(len(spans) + 1)
+    found = [defaultdict[Key, Yield](Yield) for _ in buckets]
+    won, lost = ([Counter[Key]() for _ in buckets] for _ in ("won", "lost"))
     for started in counts.started:
-        if started.bucket == bucket:
-            found[started.key].leads += started.journeys
+        found[started.bucket][started.key].leads += started.journeys
     for decided in counts.decided:
-        if decided.bucket == bucket:
-            won[decided.key] += decided.won
-            lost[decided.key] += decided.lost
+        won[decided.bucket][decided.key] += decided.won
+        lost[decided.bucket][decided.key] += decided.lost
     for win in counts.wins:
-        if win.bucket <= bucket:
-            so_far[win.key].add_win(win)
-        if win.bucket == bucket:
-            found[win.key].add_win(win)
-    add_spending(found, span, spending, parse_zone(span.tz))
-    return {
-        key: Side(found.get(key) or Yield(), won[key], lost[key], so_far.get(key) or Yield())
-        for key in {*found, *won, *lost, *so_far}
-    }
+        found[win.bucket][win.key].add_win(win)
+    so_far = {key: Worth().and_also(before) for key, before in found[0].items()}
+    sides = []
+    for bucket, span in enumerate(spans, 1):
+        held = found[bucket]
+        so_far |= {key: so_far.get(key, Worth()).and_also(one) for key, one in held.items() if one.wins}
+        add_spending(held, span, counts.spent, parse_zone(span.tz))
+        sides.append(
+            {
+                key: Side(held.get(key) or Yield(), won[bucket][key], lost[bucket][key], so_far.get(key) or Worth())
+                for key in {*held, *won[bucket], *lost[bucket], *so_far}
+            }
+        )
+    return sides
 
 
 def _together(sides: Collection[Side]) -> Side:
@@ -139,5 +143,5 @@ def _together(sides: Collection[Side]) -> Side:
         added(side.found for side in sides),
         sum(side.won for side in sides),
         sum(side.lost for side in sides),
-        added(side.so_far for side in sides),
+        Worth.together(side.so_far for side in sides),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -54,13 +55,38 @@ class Pace(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """All that was won until a time: how many customers, and the revenue in each currency."""
+
+    customers: int = 0
+    revenue: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def and_also(self, found: Yield) -> Worth:
+        """Return the same with what was found later."""
+        revenue = dict(self.revenue)
+        for currency, money in found.money.items():
+            revenue[currency] = revenue.get(currency, Decimal(0)) + money.revenue
+        return Worth(self.customers + found.customers, revenue)
+
+    @classmethod
+    def together(cls, worths: Iterable[Worth]) -> Worth:
+        """Return what groups are worth together."""
+        customers, revenue = 0, defaultdict[str, Decimal](Decimal)
+        for worth in worths:
+            customers += worth.customers
+            for currency, amount in worth.revenue.items():
+                revenue[currency] += amount
+        return cls(customers, revenue)
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """One of the two periods: what its group brought, how many were decided in it, and all that was won until its end."""
 
     found: Yield = field(default_factory=Yield)
     won: int = 0
     lost: int = 0
-    so_far: Yield = field(default_factory=Yield)
+    so_far: Worth = field(default_factory=Worth)
 
 
 class Places(NamedTuple):
@@ -77,17 +103,18 @@ class Places(NamedTuple):
         }
 
 
-def paces(times: Sequence[WinTimes]) -> dict[Key, Pace]:
-    """Return how long the wins of each group took, from the histograms of both periods."""
-    if not times:
-        return {}
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(held.key for held in times))}
-    sizes = [len(held.days) for held in times]
+def paces(times: WinTimes) -> dict[Key, Pace]:
+    """Return how long the wins of each group took, from the histograms of both periods; under the empty key, those of all groups."""
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(times.keys))}
     group, bucket = (
-        np.repeat(np.array(told, dtype=np.int64), sizes)
-        for told in ([numbers[held.key] for held in times], [held.bucket for held in times])
+        np.repeat(np.array(told, dtype=np.int64), times.sizes)
+        for told in ([numbers[key] for key in times.keys], times.buckets)
     )
-    days, wins = np.concatenate([held.days for held in times]), np.concatenate([held.wins for held in times])
+    days, wins = times.days, times.wins
+    if () not in numbers:
+        group = np.concatenate((group, np.full_like(group, len(numbers))))
+        numbers[()] = len(numbers)
+        bucket, days, wins = (np.concatenate((held, held)) for held in (bucket, days, wins))
     pairs = Pairs(len(numbers), group, days, wins * (bucket == _NOW), wins * (bucket != _NOW))
     return dict(zip(numbers, map(Pace, *pairs.medians(), pairs.p_values()), strict=True))
 
@@ -95,7 +122,7 @@ def paces(times: Sequence[WinTimes]) -> dict[Key, Pace]:
 def card(question: Question, key: Key, now: Side, before: Side, pace: Pace, places: Places) -> dict[str, Any]:
     """Return the figures of one group, in the form of `KpiGroupOut`."""
     won = places.of("period", "won", "in")
-    currencies = sorted({*now.found.money, *before.found.money, *now.so_far.money})
+    currencies = sorted({*now.found.money, *before.found.money, *now.so_far.revenue})
     return {
         "key": question.key_of(key),
         "new_leads": _new_leads(now, before) | places.of("funnel", "acquired", "reached"),
@@ -216,5 +243,5 @@ def _cost_noise(one: Money, other: Money, customers: int, others: int) -> float 
 
 
 def _lifetime(currency: str, side: Side) -> Decimal | None:
-    money = side.so_far.money.get(currency)
-    return _per(money.revenue, side.so_far.customers) if money else None
+    revenue = side.so_far.revenue.get(currency)
+    return None if revenue is None else _per(revenue, side.so_far.customers)

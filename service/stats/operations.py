@@ -43,7 +43,9 @@ async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: dateti
         raise Invalid("?horizon", "belongs to cohort mode without a window: it looks at how old journeys are")
     bounds = (question.low, question.high)
     if question.mode == "cohort":
-        cells, all_cells = await with_totals(question, lambda asked: cohort_counts(connection, asked, bounds))
+        cells, all_cells = await with_totals(
+            question, lambda asked: cohort_counts(connection, asked, bounds, alone=horizon is None)
+        )
         groups, totals = cohort_groups(question, cells), cohort_groups(ungrouped(question), all_cells)
         if horizon is not None:
             await _mature(connection, question, groups, horizon, now=now)
@@ -62,7 +64,7 @@ async def _moves_until(connection: AsyncConnection, question: Question) -> list[
     """Return the moves before a question's interval and those in it, from counters where they know."""
     if question.known_at is None and not question.is_rolled_up(question.low, question.high):
         return await passages(connection, question)
-    return await move_counts(connection, question, (question.low, question.high), since=BEGINNING)
+    return await move_counts(connection, question, (question.low, question.high), since=BEGINNING, alone=True)
 
 
 async def _mature(
@@ -92,11 +94,13 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
     if not edges:
         series, totals = {}, {}
     elif question.mode == "cohort":
-        cells, all_cells = await with_totals(question, lambda asked: cohort_counts(connection, asked, edges))
+        cells, all_cells = await with_totals(
+            question, lambda asked: cohort_counts(connection, asked, edges, alone=True)
+        )
         series, totals = progress(question, cells), progress(question, all_cells)
     else:
         moves, all_moves = await with_totals(
-            question, lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False)
+            question, lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False, alone=True)
         )
         series, totals = entries(moves), entries(all_moves)
     described = definition(question, trend_text(question, query.interval)) | {"interval": query.interval}
@@ -112,7 +116,7 @@ async def flow(connection: AsyncConnection, query: FlowQuery, *, now: datetime) 
     moves, all_moves, leads, all_leads = {}, {}, {}, {}
     if edges:
         counted, of_all = await with_totals(
-            question, lambda asked: move_counts(connection, asked, edges, since=edges[0])
+            question, lambda asked: move_counts(connection, asked, edges, since=edges[0], alone=not query.distinct)
         )
         moves, all_moves = flows(counted), flows(of_all)
     if edges and query.distinct:
@@ -142,7 +146,9 @@ async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: 
     series = question.start is not None
     instants = await bounds_of(connection, question, query.interval) if series else [question.end]
     edges = [BEGINNING, *instants[:-1], question.high]
-    counted, of_all = await with_totals(question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING))
+    counted, of_all = await with_totals(
+        question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING, alone=True)
+    )
     described = definition(question, occupancy_text(question)) | {"interval": query.interval if series else None}
     groups = occupancy_groups(question, instants, balances(counted))
     whole = occupancy_groups(ungrouped(question), instants, balances(of_all))

@@ -39,10 +39,14 @@ class WinCount(NamedTuple):
 
 
 class WinTimes(NamedTuple):
-    """The histogram of a bucket and a group: how many wins took how many whole days; a number of days may occur more than once."""
+    """Histograms, one after the other: how many wins took how many whole days.
 
-    bucket: int
-    key: Key
+    Of each: its bucket, its group, and how many of ``days`` and ``wins`` are its own. A number of days may occur in it more than once.
+    """
+
+    buckets: list[int]
+    keys: list[Key]
+    sizes: list[int]
     days: Ints
     wins: Ints
 

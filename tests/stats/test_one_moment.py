@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
@@ -44,3 +44,44 @@ async def test_what_is_written_between_two_statements_is_not_half_seen(
     assert answers[0] == answers[1]
     monkeypatch.undo()
     assert (await client.get(question)).json()["groups"] != answers[0]
+
+
+# With groups that add up and groups that do not, with and without what is looked up first, and what is asked in addition.
+ASKED = [
+    "funnel?group_by=channel,campaign",
+    "funnel?group_by=channel&horizon=P90D",
+    "funnel?mode=period&group_by=channel",
+    "funnel?group_by=tag",
+    "funnel?group_by=country",
+    "trend?interval=month&group_by=channel",
+    "trend?interval=month&from=2025-01-01&to=2025-07-01&mode=cohort",
+    "flow?group_by=channel",
+    "flow?group_by=channel&distinct=true",
+    "flow?interval=month",
+    "occupancy?group_by=channel,campaign",
+    "occupancy?from=2025-01-01&to=2025-07-01&interval=month",
+    "kpis?group_by=channel,campaign",
+    "kpis?group_by=entry_stage",
+    "kpis?group_by=tag",
+    "kpis",
+    "channels",
+    "channels?mode=period&group_by=campaign",
+    "bottlenecks",
+]
+
+
+@pytest.mark.parametrize("question", ASKED)
+async def test_what_takes_several_statements_is_one_transaction(
+    client: AsyncClient, engine: AsyncEngine, world: Any, question: str
+) -> None:
+    ran: list[tuple[str, str]] = []
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def note(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if any(table in statement for table in ("_rollup", "journeys", "transitions", "spend")):
+            ran.append((connection.get_execution_options()["isolation_level"], statement))
+
+    answer = await client.get(f"/v1/stats/{question}")
+    assert answer.status_code == 200, answer.text
+    levels = [level for level, _ in ran]
+    assert levels == ["AUTOCOMMIT"] or set(levels) == {"REPEATABLE READ"}, ran

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    Date,
     LargeBinary,
     Numeric,
     Select,
@@ -35,17 +36,19 @@ from service.lifecycle.stages import Stage
 from service.stats.definitions import BEGINNING, WON
 from service.stats.kpis import Decided, Started
 from service.stats.question import Key, Question
-from service.stats.returns import WinCount, WinTimes
+from service.stats.returns import Spent, WinCount, WinTimes, has_costs
 from service.stats.store import sources
 from service.stats.store.counts import cells_counted, intervals, moves_counted, runs_of
 from service.stats.store.dimensions import Shape
 from service.stats.store.rows import read_counters, read_rows
+from service.stats.store.spending import SPENT, days_of
 from service.stats.store.wins import sums_counted, unpacked_times
 
 # As they are in every such statement, so that PostgreSQL plans it once.
 _WON, _CHURNED = (literal_column(f"'{stage}'", Text) for stage in (Stage.WON, Stage.CHURNED))
 _OF_GROUP: Final = 0
 _OF_WINS: Final = 1
+_OF_SPENDING: Final = 2
 
 _COUNTED: Final[Mapping[str, type[TypeEngine[Any]]]] = {
     "started": BigInteger,
@@ -63,8 +66,13 @@ _COLUMNS: Final[Mapping[str, type[TypeEngine[Any]]]] = {
     "squares": Numeric,
     "times": LargeBinary,
     "less": LargeBinary,
+    "channel": Text,
+    "campaign": Text,
+    "first": Date,
+    "last": Date,
+    "budget": Numeric,
 }
-"""What the statement tells, after the bucket and the group: what is counted of a group, or of its wins that are alike."""
+"""What the statement tells, after the bucket and the group: what is counted of a group, or of its wins that are alike, or what was spent."""
 
 
 class CardCounts(NamedTuple):
@@ -73,47 +81,53 @@ class CardCounts(NamedTuple):
     started: list[Started]
     decided: list[Decided]
     wins: list[WinCount]
-    times: list[WinTimes]
+    times: WinTimes
+    spent: list[Spent]
 
 
-async def card_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> CardCounts:
-    """Return how many journeys started between ascending bounds, how many moves decided one, what wins brought, and how long they took."""
+async def card_counts(
+    connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, alone: bool
+) -> CardCounts:
+    """Return how many journeys started between ascending bounds, how many moves decided one, what wins brought, and how long they took.
+
+    With what was spent, if the question's groups are ones that money is spent on. ``alone`` as in `read_counters`.
+    """
     cells = replace(question, mode="cohort").is_rolled_up(*bounds)
     moves = question.is_rolled_up(*bounds)
-    statement = _counted(Shape.of(question), cells=cells, moves=moves)
+    statement = _counted(Shape.of(question), cells=cells, moves=moves, costs=has_costs(question))
     given = sources.parameters(question) | intervals(question, bounds, rolled=cells or moves) | {"axis": WON}
     given |= runs_of(question, [BEGINNING, *bounds], first=0, of_wins=True, ever=True) if moves else {}
-    found = CardCounts([], [], [], [])
+    given |= days_of(bounds[0], bounds[-1])
+    started, decided, wins, spent = [], [], [], []
     took: list[tuple[int, Key, bytes, int]] = []
-    read = read_counters if cells and moves else read_rows
-    for row in (await read(connection, statement, given)).all():
-        part, bucket, *named, started, won, lost, entry_stage, currency, seconds, amount, squares, times, less = row
-        key = tuple(named)
-        if part == _OF_WINS:
-            found.wins.append(WinCount(bucket, key, entry_stage, currency, won, amount, squares, seconds))
-            took.extend((bucket, key, sent, sign) for sent, sign in ((times, 1), (less, -1)) if sent)
+    if cells and moves:
+        rows = await read_counters(connection, statement, given, alone=alone)
+    else:
+        rows = await read_rows(connection, statement, given)
+    width = 2 + len(question.group_by)
+    for row in rows.all():
+        part, bucket, key, told = row[0], row[1], tuple(row[2:width]), row[width:]
+        if part == _OF_GROUP:
+            journeys, won, lost = told[:3]
+            if journeys:
+                started.append(Started(bucket, key, journeys))
+            if won or lost:
+                decided.append(Decided(bucket, key, won, lost))
             continue
-        if started:
-            found.started.append(Started(bucket, key, started))
-        if won or lost:
-            found.decided.append(Decided(bucket, key, won, lost))
-    found.times.extend(_unpacked(took))
-    return found
-
-
-def _unpacked(took: Sequence[tuple[int, Key, bytes, int]]) -> list[WinTimes]:
-    """Return histograms that were packed, all of them unpacked at once."""
-    days, wins, sizes = unpacked_times([sent for *_, sent, _ in took], [sign for *_, sign in took])
-    found, first = [], 0
-    for (bucket, key, *_), size in zip(took, sizes, strict=True):
-        last = first + size
-        found.append(WinTimes(bucket, key, days[first:last], wins[first:last]))
-        first = last
-    return found
+        _, won, _, entry_stage, currency, seconds, amount, squares, times, less, *of_spending = told
+        if part == _OF_WINS:
+            wins.append(WinCount(bucket, key, entry_stage, currency, won, amount, squares, seconds))
+            took.extend((bucket, key, sent, sign) for sent, sign in ((times, 1), (less, -1)) if sent)
+        else:
+            channel, campaign, first, last, budget = of_spending
+            spent.append(Spent(channel, campaign, first, last, amount, budget, currency))
+    days, counts, sizes = unpacked_times([sent for *_, sent, _ in took], [sign for *_, sign in took])
+    histograms = WinTimes([bucket for bucket, *_ in took], [key for _, key, *_ in took], sizes, days, counts)
+    return CardCounts(started, decided, wins, histograms, spent)
 
 
 @lru_cache(maxsize=256)
-def _counted(shape: Shape, *, cells: bool, moves: bool) -> CompoundSelect[Any]:
+def _counted(shape: Shape, *, cells: bool, moves: bool, costs: bool) -> CompoundSelect[Any]:
     # Each planned by itself: together they look large enough for more processes, and starting these takes longer than counting.
     parts = [
         part.cte(f"part_{number}").prefix_with("MATERIALIZED")
@@ -123,7 +137,8 @@ def _counted(shape: Shape, *, cells: bool, moves: bool) -> CompoundSelect[Any]:
     keys = list(counted.c)[: 1 + len(shape.group_by)]
     sums = {name: func.sum(counted.c[name]) for name in ("started", "won", "lost")}
     of_groups = _told(_OF_GROUP, keys, _COLUMNS, **sums).group_by(*keys)
-    return union_all(of_groups, select(_won(shape, rolled=moves).cte("wins").prefix_with("MATERIALIZED")))
+    of_wins = select(_won(shape, rolled=moves).cte("wins").prefix_with("MATERIALIZED"))
+    return union_all(of_groups, of_wins, *([_spent(keys)] if costs else []))
 
 
 def _started(shape: Shape, *, rolled: bool) -> Select[Any]:
@@ -145,6 +160,13 @@ def _won(shape: Shape, *, rolled: bool) -> Select[Any]:
     keys = list(wins.c)[: 1 + len(shape.group_by)]
     told = {name: wins.c[name] for name in ("entry_stage", "currency", "amount", "squares", "seconds", "times", "less")}
     return _told(_OF_WINS, keys, _COLUMNS, won=wins.c.wins, **told)
+
+
+def _spent(keys: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    spent = SPENT.subquery("spent")
+    nowhere = [cast(null(), key.type).label(key.name) for key in keys]
+    told = dict(zip(Spent._fields, spent.c, strict=True))
+    return _told(_OF_SPENDING, nowhere, _COLUMNS, **told)
 
 
 def _told(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CursorResult,
     FromClause,
     Integer,
     Select,
@@ -51,14 +52,18 @@ _LOOSE: Final[ColumnElement[int]] = literal_column(str(LOOSE), Integer)
 _QUARTERS: Final[list[ColumnElement[int]]] = [literal_column(str(grain), Integer) for grain in (0, LOOSE)]
 
 
-async def cohort_counts(connection: AsyncConnection, question: Question, bounds: Sequence[datetime]) -> list[CellCount]:
-    """Return how many of the journeys that started between ascending bounds are in each bucket, group and cell, in one statement."""
+async def cohort_counts(
+    connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, alone: bool = False
+) -> list[CellCount]:
+    """Return how many of the journeys that started between ascending bounds are in each bucket, group and cell, in one statement.
+
+    ``alone`` as in `read_counters`.
+    """
     counted = question.is_rolled_up(*bounds)
     statement = cells_counted(Shape.of(question), rolled=counted, bucketed=len(bounds) > 2)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted)
     width = len(question.group_by)
-    read = read_counters if counted else read_rows
-    rows = (await read(connection, statement, given)).all()
+    rows = (await _read(connection, statement, given, counted=counted, alone=alone)).all()
     return [CellCount(row[0], tuple(row[1 : 1 + width]), row[-2], row[-1]) for row in rows]
 
 
@@ -69,10 +74,12 @@ async def move_counts(
     *,
     since: datetime,
     by_source: bool = True,
+    alone: bool = False,
 ) -> list[MoveCount]:
     """Return how many moves between two stages fell into each bucket and group, in one statement.
 
-    Bucket 0 holds those from ``since`` until the first bound. Not ``by_source``, all moves into a stage are one, from nowhere.
+    Bucket 0 holds those from ``since`` until the first bound. Not ``by_source``, all moves into a stage are one, from nowhere. ``alone`` as
+    in `read_counters`.
     """
     edges = [since, *bounds] if since < bounds[0] else list(bounds)
     counted = question.is_rolled_up(*edges)
@@ -81,9 +88,16 @@ async def move_counts(
         question, edges, rolled=counted, first=1 + len(bounds) - len(edges)
     )
     width = len(question.group_by)
-    read = read_counters if counted else read_rows
-    rows = (await read(connection, statement, given)).all()
+    rows = (await _read(connection, statement, given, counted=counted, alone=alone)).all()
     return [MoveCount(row[0], tuple(row[1 : 1 + width]), *row[-4:]) for row in rows]
+
+
+async def _read(
+    connection: AsyncConnection, statement: Select[Any], given: Mapping[str, Any], *, counted: bool, alone: bool
+) -> CursorResult[*tuple[Any, ...]]:
+    if counted:
+        return await read_counters(connection, statement, given, alone=alone)
+    return await read_rows(connection, statement, given)
 
 
 async def first_bucket(connection: AsyncConnection, question: Question) -> datetime | None:

@@ -29,7 +29,7 @@ _PLACES: Final = bindparam("places", type_=ARRAY(Text))
 def _fold(rollup: Rollup) -> TextClause:
     """Return the statement that takes some deltas of a kind away and adds them to its rollup."""
     kind, keys, sums = rollup.kind, ", ".join(rollup.keys), ", ".join(rollup.sums)
-    is_loose = f"grain IN ({', '.join(map(str, rollup.loose))}) AND (SELECT count(*) FROM taken) >= :many"
+    is_loose = f"grain IN ({', '.join(map(str, rollup.loose))}) AND (SELECT count(*) FROM taken) >= :many"  # noqa: S608  constants
     return text(
         f"""
         WITH taken AS (
