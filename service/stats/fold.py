@@ -22,7 +22,7 @@ async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     """Fold up to ``limit`` deltas of each kind into the rollup, in the caller's transaction; return how many there were of the kind that had most.
 
     One win counts as several, for it takes so much longer. One folds at a time: while another does, or a rebuild runs, there is nothing to
-    do. A full batch (the number is near ``limit``) means that there may be more. If there were not many, some loose rows of before are added up.
+    do. A full batch (the number is near ``limit``) means that there may be more. If there were not many, loose rows of before are added up.
     """
     if not await folding.try_lock(connection):
         return 0
@@ -32,7 +32,7 @@ async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     ]
     if max(folded) < folding.MANY:
         for kind, times in folding.KINDS.items():
-            await folding.tidy_some(connection, kind, _TIDIED // times)
+            await folding.tidy_some(connection, kind, max(min(limit, _TIDIED) // times, 1))
     return max(folded)
 
 

@@ -159,6 +159,11 @@ async def test_what_is_appended_counts_and_is_added_up_later(engine: AsyncEngine
     assert [{row[1 if len(row) > 10 else 0] for row in rows} for rows in loose] == [{-1, -2}, {-1, -2}, {-1}]
     assert await verified(engine) == []
     async with transaction(engine) as connection:
+        # A batch as small as it becomes where a larger one takes too long.
+        await fold(connection, 10)
+    assert len((await _rows(engine, "grain < 0"))[0]) == len(loose[0]) - 10
+    assert await verified(engine) == []
+    async with transaction(engine) as connection:
         await fold(connection)
     assert await _rows(engine, "grain < 0") == [[], [], []]
     assert await verified(engine) == []
