@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -157,6 +158,12 @@ def _edge(low: datetime, high: datetime, grain: int) -> list[Segment]:
     return [run._replace(sign=-run.sign) for run in segments(high, low, grain=grain)]
 
 
+@lru_cache(maxsize=4096)
+def _known_segments(low: datetime, high: datetime) -> tuple[Segment, ...]:
+    """Return `segments`; the same months are asked for again and again."""
+    return tuple(segments(low, high))
+
+
 def runs_between(bounds: Iterable[datetime], *, first: int = 1) -> list[Run]:
     """Return the runs of rollup buckets of all the buckets between ascending bounds, which are numbered from ``first``.
 
@@ -165,7 +172,7 @@ def runs_between(bounds: Iterable[datetime], *, first: int = 1) -> list[Run]:
     runs: list[Run] = []
     at: dict[int, int] = {}
     for number, (low, high) in enumerate(pairwise(bounds), first):
-        for run in segments(low, high):
+        for run in _known_segments(low, high):
             if run.sign < 0 or run.low < low or run.high > high:
                 runs.append(Run(run, number))
                 continue
