@@ -57,6 +57,8 @@ def _begin() -> None:
     # Workers of before fold by an index that is there no more: stop the service first (README, "Upgrading").
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute("SET LOCAL statement_timeout = '10min'")
+    for kind in _KEYS:
+        op.execute(f"LOCK TABLE {kind}_rollup IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _index(kind: str, where: str) -> None:

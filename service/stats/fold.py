@@ -26,14 +26,13 @@ async def fold(connection: AsyncConnection, limit: int = FULL_BATCH) -> int:
     """
     if not await folding.try_lock(connection):
         return 0
-    folded = [
-        times * await folding.fold_some(connection, kind, max(limit // times, 1))
-        for kind, times in folding.KINDS.items()
-    ]
-    if max(folded) < folding.MANY:
+    folded = {
+        kind: await folding.fold_some(connection, kind, max(limit // times, 1)) for kind, times in folding.KINDS.items()
+    }
+    if max(folded.values()) < folding.MANY:
         for kind, times in folding.KINDS.items():
             await folding.tidy_some(connection, kind, max(min(limit, _TIDIED) // times, 1))
-    return max(folded)
+    return max(times * folded[kind] for kind, times in folding.KINDS.items())
 
 
 class Folder:

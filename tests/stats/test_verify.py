@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -171,6 +172,34 @@ async def test_what_is_appended_counts_and_is_added_up_later(engine: AsyncEngine
     async with transaction(engine) as connection:
         await rebuild(connection)
     assert await _rows(engine, "true") == tidied
+
+
+async def test_what_is_appended_is_bounded(engine: AsyncEngine, populate, monkeypatch: pytest.MonkeyPatch) -> None:
+    await populate(3, 50)
+    monkeypatch.setattr(folding, "MOST_LOOSE", 0)
+    await _fold_loosely(engine)
+    assert await _rows(engine, "grain < 0") == [[], [], []]
+    assert await verified(engine) == []
+
+
+async def test_what_was_taken_back_is_not_the_beginning(client: AsyncClient, engine: AsyncEngine, populate) -> None:
+    await populate(3, 50)
+    await _fold_all(engine)
+    asked = "/v1/stats/trend?interval=day&mode=cohort"
+    before = (await client.get(asked)).json()
+    # A file with wrong dates, which was withdrawn before anything was added up.
+    for count in (1, -1):
+        async with transaction(engine) as connection:
+            await connection.execute(
+                text("INSERT INTO cohort_deltas VALUES ('1970-01-01 00:00Z', 'mail', NULL, 'acquired', 0, :count)"),
+                {"count": count},
+            )
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(folding, "MANY", 1)
+                await fold(connection)
+    assert len((await _rows(engine, "bucket < '1971-01-01Z'"))[0]) == 4
+    after = (await client.get(asked)).json()
+    assert (after["groups"], after["totals"]) == (before["groups"], before["totals"])
 
 
 async def test_a_loose_row_that_is_wrong_is_found_and_put_right(engine: AsyncEngine, populate) -> None:

@@ -49,6 +49,7 @@ _ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
 NOTHING: Final[ColumnElement[int]] = literal_column("0", Integer)
 # The grains of quarter hours; as constants, for which PostgreSQL sees what index has them.
 _LOOSE: Final[ColumnElement[int]] = literal_column(str(LOOSE), Integer)
+_MONTHS: Final[ColumnElement[int]] = literal_column("2", Integer)
 _QUARTERS: Final[list[ColumnElement[int]]] = [literal_column(str(grain), Integer) for grain in (0, LOOSE)]
 
 
@@ -110,8 +111,11 @@ async def first_bucket(connection: AsyncConnection, question: Question) -> datet
         known: datetime | None = (await connection.execute(first, {"known_at": question.known_at})).scalar_one()
         return known
     rollup, deltas = (cohort_rollup, cohort_deltas) if question.mode == "cohort" else (flow_rollup, flow_deltas)
+    # What was appended may take away what is there until both are added up; a month that came to nothing is never kept.
+    month = select(func.min(rollup.c.bucket)).where(rollup.c.grain == _MONTHS).scalar_subquery()
     folded, untidy = (
-        select(func.min(rollup.c.bucket)).where(rollup.c.grain == grain).scalar_subquery() for grain in _QUARTERS
+        select(func.min(rollup.c.bucket)).where(rollup.c.grain == grain, rollup.c.bucket >= month).scalar_subquery()
+        for grain in _QUARTERS
     )
     unfolded = select(func.min(deltas.c.bucket)).scalar_subquery()
     return (await connection.execute(select(func.least(folded, untidy, unfolded)))).scalar_one_or_none()

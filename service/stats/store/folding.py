@@ -21,6 +21,9 @@ _WAIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(:lock)")
 MANY: Final = 20_000
 """From so many deltas of a kind on, what can be appended to the rollup is appended."""
 
+MOST_LOOSE: Final = 5_000_000
+"""With about so many rows of a kind appended and not added up, nothing more is appended: a file of a million people leaves three and a half."""
+
 _LOOSE: Final = f"{LOOSE} - grain"
 _REPORT: Final = "SELECT (SELECT count(*) FROM taken), (SELECT array_agg(ctid::text) FROM added WHERE is_nothing)"
 _PLACES: Final = bindparam("places", type_=ARRAY(Text))
@@ -29,7 +32,11 @@ _PLACES: Final = bindparam("places", type_=ARRAY(Text))
 def _fold(rollup: Rollup) -> TextClause:
     """Return the statement that takes some deltas of a kind away and adds them to its rollup."""
     kind, keys, sums = rollup.kind, ", ".join(rollup.keys), ", ".join(rollup.sums)
-    is_loose = f"grain IN ({', '.join(map(str, rollup.loose))}) AND (SELECT count(*) FROM taken) >= :many"  # noqa: S608  constants
+    # As many as there were when they were last counted for the planner, which is done again and again while so many come in.
+    held = f"SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = CAST('ix_{kind}_rollup_loose' AS regclass)"  # noqa: S608  constants
+    is_loose = (
+        f"grain IN ({', '.join(map(str, rollup.loose))}) AND (SELECT count(*) FROM taken) >= :many AND ({held}) < :most"  # noqa: S608  constants
+    )
     return text(
         f"""
         WITH taken AS (
@@ -102,7 +109,7 @@ KINDS: Final = {"cohort": 1, "flow": 1, "win": 3}
 async def fold_some(connection: AsyncConnection, kind: str, limit: int) -> int:
     """Fold deltas of a kind (``cohort``, ``flow`` or ``win``) into its rollup; return how many."""
     add, _, drop = _STATEMENTS[kind]
-    return await _take(connection, add, drop, {"limit": limit, "many": MANY})
+    return await _take(connection, add, drop, {"limit": limit, "many": MANY, "most": MOST_LOOSE})
 
 
 async def tidy_some(connection: AsyncConnection, kind: str, limit: int) -> int:
