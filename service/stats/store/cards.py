@@ -40,7 +40,7 @@ from service.stats.returns import Spent, WinCount, WinTimes, has_costs
 from service.stats.store import sources
 from service.stats.store.counts import cells_counted, intervals, moves_counted, runs_of
 from service.stats.store.dimensions import Shape
-from service.stats.store.rows import read_counters, read_rows
+from service.stats.store.rows import read_counted
 from service.stats.store.spending import SPENT, days_of
 from service.stats.store.wins import sums_counted, unpacked_times
 
@@ -90,7 +90,7 @@ async def card_counts(
 ) -> CardCounts:
     """Return how many journeys started between ascending bounds, how many moves decided one, what wins brought, and how long they took.
 
-    With what was spent, if the question's groups are ones that money is spent on. ``alone`` as in `read_counters`.
+    With what was spent, if the question's groups are ones that money is spent on. ``alone`` as in `read_counted`.
     """
     cells = replace(question, mode="cohort").is_rolled_up(*bounds)
     moves = question.is_rolled_up(*bounds)
@@ -100,10 +100,7 @@ async def card_counts(
     given |= days_of(bounds[0], bounds[-1])
     started, decided, wins, spent = [], [], [], []
     took: list[tuple[int, Key, bytes, int]] = []
-    if cells and moves:
-        rows = await read_counters(connection, statement, given, alone=alone)
-    else:
-        rows = await read_rows(connection, statement, given)
+    rows = await read_counted(connection, statement, given, counted=cells and moves, alone=alone)
     width = 2 + len(question.group_by)
     for row in rows.all():
         part, bucket, key, told = row[0], row[1], tuple(row[2:width]), row[width:]

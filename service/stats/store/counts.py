@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -10,7 +10,6 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CursorResult,
     FromClause,
     Integer,
     Select,
@@ -41,16 +40,16 @@ from service.stats.question import Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import leads
-from service.stats.store.rows import read_counters, read_rows
+from service.stats.store.rows import read_counted
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
 
 _ONLY: Final[ColumnElement[int]] = literal_column("1", Integer)
 # Constants are part of the statement: PostgreSQL plans anew each time for what it thinks might be another value.
 NOTHING: Final[ColumnElement[int]] = literal_column("0", Integer)
-# The grains of quarter hours; as constants, for which PostgreSQL sees what index has them.
+# Grains as constants, for which PostgreSQL sees what index has them.
 _LOOSE: Final[ColumnElement[int]] = literal_column(str(LOOSE), Integer)
 _MONTHS: Final[ColumnElement[int]] = literal_column("2", Integer)
-_QUARTERS: Final[list[ColumnElement[int]]] = [literal_column(str(grain), Integer) for grain in (0, LOOSE)]
+_QUARTERS: Final[list[ColumnElement[int]]] = [literal_column("0", Integer), _LOOSE]
 
 
 async def cohort_counts(
@@ -58,13 +57,13 @@ async def cohort_counts(
 ) -> list[CellCount]:
     """Return how many of the journeys that started between ascending bounds are in each bucket, group and cell, in one statement.
 
-    ``alone`` as in `read_counters`.
+    ``alone`` as in `read_counted`.
     """
     counted = question.is_rolled_up(*bounds)
     statement = cells_counted(Shape.of(question), rolled=counted, bucketed=len(bounds) > 2)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted)
     width = len(question.group_by)
-    rows = (await _read(connection, statement, given, counted=counted, alone=alone)).all()
+    rows = (await read_counted(connection, statement, given, counted=counted, alone=alone)).all()
     return [CellCount(row[0], tuple(row[1 : 1 + width]), row[-2], row[-1]) for row in rows]
 
 
@@ -80,7 +79,7 @@ async def move_counts(
     """Return how many moves between two stages fell into each bucket and group, in one statement.
 
     Bucket 0 holds those from ``since`` until the first bound. Not ``by_source``, all moves into a stage are one, from nowhere. ``alone`` as
-    in `read_counters`.
+    in `read_counted`.
     """
     edges = [since, *bounds] if since < bounds[0] else list(bounds)
     counted = question.is_rolled_up(*edges)
@@ -89,16 +88,8 @@ async def move_counts(
         question, edges, rolled=counted, first=1 + len(bounds) - len(edges)
     )
     width = len(question.group_by)
-    rows = (await _read(connection, statement, given, counted=counted, alone=alone)).all()
+    rows = (await read_counted(connection, statement, given, counted=counted, alone=alone)).all()
     return [MoveCount(row[0], tuple(row[1 : 1 + width]), *row[-4:]) for row in rows]
-
-
-async def _read(
-    connection: AsyncConnection, statement: Select[Any], given: Mapping[str, Any], *, counted: bool, alone: bool
-) -> CursorResult[*tuple[Any, ...]]:
-    if counted:
-        return await read_counters(connection, statement, given, alone=alone)
-    return await read_rows(connection, statement, given)
 
 
 async def first_bucket(connection: AsyncConnection, question: Question) -> datetime | None:

@@ -82,17 +82,21 @@ def _is_transaction(connection: AsyncConnection) -> bool:
     return below is not None and below.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
 
 
-async def read_counters(
+async def read_counted(
     connection: AsyncConnection,
     statement: Select[Any] | CompoundSelect[Any],
     given: Mapping[str, Any],
     *,
+    counted: bool,
     alone: bool = False,
 ) -> CursorResult[*tuple[Any, ...]]:
-    """Return what a statement over the rollup finds, at once.
+    """Return what a statement finds: at once if it is over the rollup (``counted``), or else when its turn has come.
 
-    ``alone``: it is all that is asked of this moment. Unless a transaction has begun already, it is one by itself, which saves two round trips.
+    ``alone``: it is all that is asked of this moment. A statement over the rollup is then a transaction by itself, unless one has begun already:
+    that saves two round trips.
     """
+    if not counted:
+        return await read_rows(connection, statement, given)
     if alone and not connection.in_transaction():
         await connection.execution_options(isolation_level="AUTOCOMMIT")
     return await connection.execute(statement, dict(given))

@@ -38,7 +38,7 @@ from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.levels import COUNT_BITS
 from service.stats.store.milestones import whole_journeys
 from service.stats.store.packing import joined_up
-from service.stats.store.rows import read_counters, read_rows
+from service.stats.store.rows import read_counted
 from service.stats.tables import win_deltas, win_rollup
 
 _WINS: Final = ("axis", "bucket", "channel", "campaign", "entry_stage", "currency", "days")
@@ -58,8 +58,7 @@ async def win_counts(
     shape, bucketed = Shape.of(question), len(bounds) > 2
     statement = sums_counted(shape, axis, rolled=counted, bucketed=bucketed)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted, of_wins=True) | {"axis": axis}
-    read = read_counters if counted else read_rows
-    rows = (await read(connection, statement, given)).all()
+    rows = (await read_counted(connection, statement, given, counted=counted)).all()
     width = len(question.group_by)
     return [WinCount(row[0], tuple(row[1 : 1 + width]), *row[1 + width :]) for row in rows]
 
