@@ -101,7 +101,7 @@ async def test_a_table_for_a_spreadsheet(client: AsyncClient, populate) -> None:
     assert len(rows) == 5 * len({row["key.channel"] for row in rows})
     assert {row["stages.stage"] for row in rows} == {"acquired", "cleaned", "nurtured", "opportunity", "won"}
     assert all(int(row["stages.reached"]) >= 0 for row in rows)
-    rows = await table("trend", interval="year")
+    rows = await table("trend", interval="year", to="2027-01-01")
     assert [row["buckets.from"][:4] for row in rows] == ["2024", "2025", "2026"]
     assert all("buckets.counts.won" in row for row in rows)
 
