@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from service.core.http.answers import json_answer
 from service.core.http.attending import while_there
+from service.stats.store.rows import one_turn
 
 _NOBODY_LISTENS: Final = 499
 """The status that proxies write down for a client that left; nobody reads it."""
@@ -18,6 +19,11 @@ _NOBODY_LISTENS: Final = 499
 async def attended(request: Request, answer: Coroutine[Any, Any, Any]) -> Response:
     """Return an answer as JSON; cancels it, and the database's work for it, once its client has left."""
     try:
-        return json_answer(await while_there(request, answer))
+        return json_answer(await while_there(request, _in_one_turn(answer)))
     except ClientDisconnect:
         return Response(status_code=_NOBODY_LISTENS)
+
+
+async def _in_one_turn(answer: Coroutine[Any, Any, Any]) -> Any:
+    with one_turn():
+        return await answer
