@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -22,12 +23,21 @@ from worlds import load_world
 
 from service.stats.fold import rebuild
 
-STANDARD = {
+
+def another_period(number: int) -> str:
+    """Return a question for the card of a month that begins so many days after another."""
+    first = date(2026, 6, 1) + timedelta(days=number)
+    return f"/v1/stats/kpis?from={first}&to={first + timedelta(days=30)}&group_by=channel,campaign"
+
+
+STANDARD: dict[str, str | Callable[[int], str]] = {
     "funnel": "/v1/stats/funnel?group_by=channel,campaign",
     "trend": "/v1/stats/trend?interval=month&group_by=channel",
     "flow": "/v1/stats/flow?group_by=channel,campaign",
     "occupancy": "/v1/stats/occupancy?group_by=channel,campaign",
     "kpis": "/v1/stats/kpis?from=2026-09-01&to=2026-10-01&group_by=channel,campaign",
+    # The card remembers its answers; this one nobody has asked for before.
+    "kpis of another period each time": another_period,
 }
 """What must cost the same at any size."""
 
@@ -58,11 +68,12 @@ class Asked:
     server_p95: float
 
 
-def ask(url: str, question: str, times: int) -> Asked:
-    """Ask so many times, one after the other, and return how long that took."""
-    request = urllib.request.Request(url + question, headers={"Authorization": f"Bearer {KEY}"})
+def ask(url: str, question: str | Callable[[int], str], times: int) -> Asked:
+    """Ask so many times, one after the other, and return how long that took; a question may be another one each time."""
     took, by_server = [], []
-    for _ in range(times):
+    for number in range(times):
+        asked = question if isinstance(question, str) else question(number)
+        request = urllib.request.Request(url + asked, headers={"Authorization": f"Bearer {KEY}"})
         began = time.perf_counter()
         with urllib.request.urlopen(request, timeout=120) as answer:
             answer.read()

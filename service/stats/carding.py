@@ -12,15 +12,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
+from service.core.http.answers import rendered
 from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
 from service.stats.kpis import Pace, Places, Side, Worth, card, paces
-from service.stats.question import Key, Question, definition, tail_of
+from service.stats.question import JOURNEY_DIMENSIONS, Key, Question, definition, tail_of
+from service.stats.remembering import Remembered
 from service.stats.returning import addresses_between
 from service.stats.returns import Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
-from service.stats.store.cards import CardCounts, card_counts
+from service.stats.store.cards import CardCounts, Told, card_counts, read_card
 from service.stats.wording import kpis_text
 
 
@@ -31,12 +33,21 @@ class _Answered(NamedTuple):
     paces: dict[Key, Pace]
 
 
+Spans = tuple[Question, Question]
+"""The question for the period before, and for the period."""
+
 _WEEK: Final = 7
 _DAY: Final = timedelta(days=1)
+# Thirty-two of them, rows and answer, take some ten megabytes.
+_MOST_ROWS: Final = 2_000
+_REMEMBERED: Final = Remembered[Spans, list[Told], Any](32)
 
 
-async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) -> dict[str, Any]:
-    """Answer, in the form of `KpisOut`, with the figures of a period against those of the one before it."""
+async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) -> Any:
+    """Answer, in the form of `KpisOut`, with the figures of a period against those of the one before it.
+
+    The counters are always asked. Who has asked before, and is told the same by them, gets the same answer without its being worked out anew.
+    """
     for name in ("window", "known_at"):
         if getattr(query, name) is not None:
             raise Invalid(
@@ -50,26 +61,35 @@ async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) 
         question, start=_as_long_before(question.start, question.end, zone), end=question.start, open_ended=False
     )
     spans = (earlier, question)
-    answered = await _answered(connection, spans)
-    whole = await _whole(connection, spans, answered)
+    told = [await _told(connection, spans)]
+    if question.group_by and not _are_parts(question):
+        told.append(await _told(connection, _alone(spans)))
+    # What leads have is not remembered: it may be somebody's, who may want to be forgotten.
+    if not question.dimensions <= JOURNEY_DIMENSIONS or sum(map(len, told)) > _MOST_ROWS:
+        return _answer(spans, told)
+    return _REMEMBERED.recall(spans, told, lambda: rendered(_answer(spans, told)))
+
+
+def _answer(spans: Spans, told: Sequence[Told]) -> dict[str, Any]:
+    """Return the answer, which is a function of the question and of the rows that were found, and of nothing else."""
+    earlier, question = spans
+    answered = _answered(spans, told[0])
+    whole = _answered(_alone(spans), told[1]) if len(told) > 1 else _of_all(answered)
     described = definition(question, kpis_text(question))
     described["previous"] = {"from": earlier.start, "to": earlier.end}
-    of_groups, of_all = (_cards(asked, held) for asked, held in ((spans, answered), whole))
+    of_groups, of_all = _cards(spans, answered), _cards(_alone(spans), whole)
     keys = in_order({key: side.found for held in answered.sides for key, side in held.items()})
     return {"definition": described, "groups": list(map(of_groups, keys)), "totals": of_all(())}
 
 
-async def _whole(
-    connection: AsyncConnection, spans: Sequence[Question], answered: _Answered
-) -> tuple[Sequence[Question], _Answered]:
-    """Return all groups together: their sum if they are its parts."""
-    alone, question = tuple(map(ungrouped, spans)), spans[1]
-    if not question.group_by:
-        return alone, answered
-    if not _are_parts(question):
-        return alone, await _answered(connection, alone)
-    sides: list[dict[Key, Side]] = [{(): _together(held.values())} for held in answered.sides]
-    return alone, _Answered(sides, answered.paces)
+def _alone(spans: Spans) -> Spans:
+    earlier, question = spans
+    return ungrouped(earlier), ungrouped(question)
+
+
+def _of_all(answered: _Answered) -> _Answered:
+    """Return all groups together, for they are parts of the whole."""
+    return _Answered([{(): _together(held.values())} for held in answered.sides], answered.paces)
 
 
 def _are_parts(question: Question) -> bool:
@@ -77,7 +97,7 @@ def _are_parts(question: Question) -> bool:
     return "tag" not in question.group_by and has_costs(question) == has_costs(ungrouped(question))
 
 
-def _cards(spans: Sequence[Question], answered: _Answered) -> Callable[[Key], dict[str, Any]]:
+def _cards(spans: Spans, answered: _Answered) -> Callable[[Key], dict[str, Any]]:
     """Return what makes the card of a group."""
 
     def of(key: Key) -> dict[str, Any]:
@@ -104,15 +124,19 @@ def _as_long_before(start: datetime, end: datetime, zone: ZoneInfo) -> datetime:
     return start - (end - start)
 
 
-async def _answered(connection: AsyncConnection, spans: Sequence[Question]) -> _Answered:
-    """Return the sides of both periods, each question of the counters asked once for both."""
+async def _told(connection: AsyncConnection, spans: Spans) -> Told:
+    """Return what the counters say of both periods."""
     earlier, question = spans
     both = replace(question, start=earlier.start)
-    counts = await card_counts(connection, both, [both.low, question.low, both.high], alone=_are_parts(question))
+    return await read_card(connection, both, [both.low, question.low, both.high], alone=_are_parts(question))
+
+
+def _answered(spans: Spans, told: Told) -> _Answered:
+    counts = card_counts(spans[1], told)
     return _Answered(_sides(spans, counts), paces(counts.times))
 
 
-def _sides(spans: Sequence[Question], counts: CardCounts) -> list[dict[Key, Side]]:
+def _sides(spans: Spans, counts: CardCounts) -> list[dict[Key, Side]]:
     buckets = range(len(spans) + 1)
     found = [defaultdict[Key, Yield](Yield) for _ in buckets]
     won, lost = ([Counter[Key]() for _ in buckets] for _ in ("won", "lost"))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.core.http.answers import json_answer
 from service.stats import carding, operations, returning
 from service.stats.schemas.cohorts import CohortsQuery
 from service.stats.schemas.flow import OccupancyQuery
@@ -115,8 +116,13 @@ async def test_its_figures_are_those_of_the_api(reporting: AsyncConnection, chan
         await check_standing(reporting, panels, scope)
 
 
+async def card_of(connection: AsyncConnection, scope: dict[str, Any]) -> dict[str, Any]:
+    answer = json_answer(await carding.kpis(connection, KpisQuery(**scope), now=NOW))
+    return dict(json.loads(bytes(answer.body))["totals"])
+
+
 async def check_card(connection: AsyncConnection, panels: Panels, scope: dict[str, Any]) -> None:
-    card = (await carding.kpis(connection, KpisQuery(**scope), now=NOW))["totals"]
+    card = await card_of(connection, scope)
     (money,) = (line for line in card["money"] if line["currency"] == CURRENCY)
     assert await panels.figure("New leads") == card["new_leads"]["value"]
     assert await panels.figure("Wins") == card["time_to_win"]["wins"] > 0
@@ -175,7 +181,7 @@ async def check_over_time(connection: AsyncConnection, panels: Panels, scope: di
     for row, following in pairwise([*months, {"time": None}]):
         until = following["time"].isoformat() if following["time"] else HIGH
         edges = {"from_": row["time"].isoformat(), "to": until}
-        card = (await carding.kpis(connection, KpisQuery(**scope | edges), now=NOW))["totals"]["time_to_win"]
+        card = (await card_of(connection, scope | edges))["time_to_win"]
         assert (row["median days"], row["wins"]) == (card["median_days"], card["wins"])
         assert row["mean days"] == pytest.approx(card["mean_days"], abs=1e-4)
 

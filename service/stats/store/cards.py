@@ -75,6 +75,10 @@ _COLUMNS: Final[Mapping[str, type[TypeEngine[Any]]]] = {
 """What the statement tells, after the bucket and the group: what is counted of a group, or of its wins that are alike, or what was spent."""
 
 
+Told = list[tuple[Any, ...]]
+"""The rows that the statement found."""
+
+
 class CardCounts(NamedTuple):
     """What the counters say: in bucket 1 of the period before, in bucket 2 of the period, and of wins in bucket 0 of all that was before."""
 
@@ -85,10 +89,11 @@ class CardCounts(NamedTuple):
     spent: list[Spent]
 
 
-async def card_counts(
+async def read_card(
     connection: AsyncConnection, question: Question, bounds: Sequence[datetime], *, alone: bool
-) -> CardCounts:
-    """Return how many journeys started between ascending bounds, how many moves decided one, what wins brought, and how long they took.
+) -> Told:
+    """Return what `card_counts` reads: how many journeys started between ascending bounds, how many moves decided one, what wins brought, and
+    how long they took.
 
     With what was spent, if the question's groups are ones that money is spent on. ``alone`` as in `read_counted`.
     """
@@ -98,12 +103,16 @@ async def card_counts(
     given = sources.parameters(question) | intervals(question, bounds, rolled=cells or moves) | {"axis": WON}
     given |= runs_of(question, [BEGINNING, *bounds], first=0, of_wins=True, ever=True) if moves else {}
     given |= days_of(bounds[0], bounds[-1])
+    return list(map(tuple, await read_counted(connection, statement, given, counted=cells and moves, alone=alone)))
+
+
+def card_counts(question: Question, rows: Told) -> CardCounts:
+    """Return what rows of `read_card` say."""
     started, decided, wins, spent = [], [], [], []
     took: list[tuple[int, Key, bytes, int]] = []
-    rows = await read_counted(connection, statement, given, counted=cells and moves, alone=alone)
     width = 2 + len(question.group_by)
-    for row in rows.all():
-        part, bucket, key, told = row[0], row[1], tuple(row[2:width]), row[width:]
+    for row in rows:
+        part, bucket, key, told = row[0], row[1], row[2:width], row[width:]
         if part == _OF_GROUP:
             journeys, won, lost = told[:3]
             if journeys:
