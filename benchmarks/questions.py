@@ -24,10 +24,10 @@ from worlds import load_world
 from service.stats.fold import rebuild
 
 
-def another_period(number: int) -> str:
-    """Return a question for the card of a month that begins so many days after another."""
+def another_week(number: int) -> str:
+    """Return a question for the card of a week that begins so many days after another."""
     first = date(2026, 6, 1) + timedelta(days=number)
-    return f"/v1/stats/kpis?from={first}&to={first + timedelta(days=30)}&group_by=channel,campaign"
+    return f"/v1/stats/kpis?from={first}&to={first + timedelta(days=7)}&group_by=channel,campaign"
 
 
 STANDARD: dict[str, str | Callable[[int], str]] = {
@@ -37,7 +37,7 @@ STANDARD: dict[str, str | Callable[[int], str]] = {
     "occupancy": "/v1/stats/occupancy?group_by=channel,campaign",
     "kpis": "/v1/stats/kpis?from=2026-09-01&to=2026-10-01&group_by=channel,campaign",
     # The card remembers its answers; this one nobody has asked for before.
-    "kpis of another period each time": another_period,
+    "kpis of another week each time": another_week,
 }
 """What must cost the same at any size."""
 
