@@ -38,9 +38,9 @@ Spans = tuple[Question, Question]
 
 _WEEK: Final = 7
 _DAY: Final = timedelta(days=1)
-# Thirty-two of them, rows and answer, take some ten megabytes.
+# Sixteen of them, rows and answer, take some five megabytes, and thirty at most.
 _MOST_ROWS: Final = 2_000
-_REMEMBERED: Final = Remembered[Spans, list[Told], Any](32)
+_REMEMBERED: Final = Remembered[Spans, list[Told], Any](16)
 
 
 async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) -> Any:

@@ -8,9 +8,27 @@ for: between two rows of a table.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
+from typing import cast as typed
 
-from sqlalchemy import Boolean, CompoundSelect, Select, TableClause, TextClause, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Float,
+    Select,
+    TableClause,
+    Text,
+    TextClause,
+    case,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+    true,
+)
+from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.sql.expression import ColumnClause
 from sqlalchemy.sql.visitors import replacement_traverse
 
@@ -19,14 +37,29 @@ from service.stats.store.ledger import journeys, leads, touchpoints, transitions
 Statement = TypeVar("Statement", Select[Any], CompoundSelect[Any], TextClause)
 
 _LARGE: Final = (journeys, leads, transitions, touchpoints)
+# For a row in so many; but for so many of a table at most, or else those that read tens of millions would not be over when they have to be.
+_SHARE: Final = literal_column("0.003", Float)
+_MOST_RESTS: Final = literal_column("5000", Float)
 # PostgreSQL sleeps for whole milliseconds until the time is over: asked for a whole one, it often sleeps for two.
-_RESTED: Final = literal_column("CASE WHEN random() < 0.003 THEN pg_sleep(0.0005) IS NOT NULL ELSE true END", Boolean)
+_SECONDS: Final = literal_column("0.0005", Float)
+
+_estimates: Final = table("pg_class", column("oid", REGCLASS), column("reltuples", Float))
+
+
+def _rested(large: TableClause) -> ColumnElement[bool]:
+    """Return a condition on a table that is true for every row, and for some only after a moment."""
+    rows = func.greatest(_estimates.c.reltuples, literal_column("1", Float), type_=Float)
+    name = literal_column(f"'{large.name}'", Text)
+    share = select(func.least(_SHARE, _MOST_RESTS / rows)).where(_estimates.c.oid == cast(name, REGCLASS))
+    return case((func.random() < share.scalar_subquery(), func.pg_sleep(_SECONDS).is_not(None)), else_=true())
 
 
 @lru_cache(maxsize=256)
 def resting(statement: Statement) -> Statement:
-    """Return the same statement, which finds the same, over tables that are read with rests: after some 300 rows each, in the mean."""
-    rested = {table: select(table).where(_RESTED).subquery(table.name) for table in _LARGE}
+    """Return the same statement, which finds the same, over tables that are read with rests: after some 300 rows each, or more if there are very
+    many.
+    """
+    rested = {large: select(large).where(_rested(large)).subquery(large.name) for large in _LARGE}
 
     def replaced(element: Any, **_: Any) -> Any:
         if isinstance(element, TableClause):
@@ -35,4 +68,4 @@ def resting(statement: Statement) -> Statement:
             return rested[element.table].c[element.key]
         return None
 
-    return cast("Statement", replacement_traverse(statement, {}, replaced))
+    return typed("Statement", replacement_traverse(statement, {}, replaced))
