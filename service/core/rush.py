@@ -8,26 +8,30 @@ from typing import Final
 _LASTS_SECONDS: Final = 2.0
 _OVER_SECONDS: Final = 0.5
 _HEAVY_SHARE: Final = 0.1
+_MANY_A_SECOND: Final = 100
 
 
 class Rush:
     """When this process last took deliveries in, and how much of a core it needs for that."""
 
-    __slots__ = ("_busy", "_seen", "_since", "_worked")
+    __slots__ = ("_deliveries", "_is_heavy", "_seen", "_since", "_worked")
 
     def __init__(self) -> None:
         self._seen = -_LASTS_SECONDS
-        self._since = self._worked = self._busy = 0.0
+        self._since = self._worked = 0.0
+        self._deliveries = 0
+        self._is_heavy = False
 
-    def note(self) -> None:
-        """Say, from the loop, that deliveries came in just now."""
+    def note(self, deliveries: int) -> None:
+        """Say, from the loop, that so many deliveries came in just now."""
         now = time.monotonic()
         passed = now - self._since
         if passed >= _OVER_SECONDS:
             worked = time.thread_time()
-            # After a while without any, what the loop did meanwhile was something else.
-            self._busy = (worked - self._worked) / passed if passed < _LASTS_SECONDS else 0.0
-            self._since, self._worked = now, worked
+            many = self._deliveries >= _MANY_A_SECOND * passed
+            self._is_heavy = many and worked - self._worked >= _HEAVY_SHARE * passed
+            self._since, self._worked, self._deliveries = now, worked, 0
+        self._deliveries += deliveries
         self._seen = now
 
     @property
@@ -37,8 +41,8 @@ class Rush:
 
     @property
     def is_heavy(self) -> bool:
-        """Whether there are so many of them that the loop is at work for a tenth of the time: the processor is short."""
-        return self._busy >= _HEAVY_SHARE and self.is_on
+        """Whether they are many, a hundred a second or more, and the loop is at work for a tenth of the time: the processor is short."""
+        return self._is_heavy and self.is_on
 
 
 RUSH: Final = Rush()

@@ -89,7 +89,7 @@ class Committer:
 
     async def _settle(self, group: list[_Waiting]) -> None:
         """Commit a group and tell everybody in it; a row that the database refuses spoils no other."""
-        RUSH.note()
+        RUSH.note(len(group))
         try:
             await self._commit([row for row, _ in group])
         except Exception as error:  # noqa: BLE001 - it is raised again where it belongs: in everyone who waits

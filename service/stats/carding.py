@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from service.stats.answering import ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
 from service.stats.kpis import Pace, Places, Side, Worth, card, paces
-from service.stats.question import JOURNEY_DIMENSIONS, Key, Question, definition, tail_of
+from service.stats.question import Key, Question, definition, tail_of
 from service.stats.remembering import Remembered
 from service.stats.returning import addresses_between
 from service.stats.returns import Yield, add_spending, added, has_costs, in_order
@@ -38,9 +38,9 @@ Spans = tuple[Question, Question]
 
 _WEEK: Final = 7
 _DAY: Final = timedelta(days=1)
-# Sixteen of them, rows and answer, take some five megabytes, and thirty at most.
-_MOST_ROWS: Final = 2_000
-_REMEMBERED: Final = Remembered[Spans, list[Told], Any](16)
+# Of seventy groups these are 360 rows, and half a megabyte with the answer; of the most, with years of days in each histogram, some six.
+_MOST_ROWS: Final = 1_000
+_REMEMBERED: Final = Remembered[Spans, Told, Any](8)
 
 
 async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) -> Any:
@@ -61,25 +61,27 @@ async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) 
         question, start=_as_long_before(question.start, question.end, zone), end=question.start, open_ended=False
     )
     spans = (earlier, question)
-    told = [await _told(connection, spans)]
-    if question.group_by and not _are_parts(question):
-        told.append(await _told(connection, _alone(spans)))
-    # What leads have is not remembered: it may be somebody's, who may want to be forgotten.
-    if not question.dimensions <= JOURNEY_DIMENSIONS or sum(map(len, told)) > _MOST_ROWS:
-        return _answer(spans, told)
-    return _REMEMBERED.recall(spans, told, lambda: rendered(_answer(spans, told)))
+    told = await _told(connection, spans)
+    # What leads have is not remembered: it may be somebody's, who may want to be forgotten. Nor is how long each of a million wins took.
+    if question.is_rolled_up(earlier.low) and len(told) <= _MOST_ROWS:
+        return _REMEMBERED.recall(spans, told, lambda: rendered(_answer(spans, told)))
+    are_parts = _are_parts(question) or not question.group_by
+    return _answer(spans, told, None if are_parts else await _told(connection, _alone(spans)))
 
 
-def _answer(spans: Spans, told: Sequence[Told]) -> dict[str, Any]:
-    """Return the answer, which is a function of the question and of the rows that were found, and of nothing else."""
+def _answer(spans: Spans, told: Told, of_all: Told | None = None) -> dict[str, Any]:
+    """Return the answer, which is a function of the question and of the rows that were found, and of nothing else.
+
+    ``of_all``: what was found of all groups together, unless they add up to it.
+    """
     earlier, question = spans
-    answered = _answered(spans, told[0])
-    whole = _answered(_alone(spans), told[1]) if len(told) > 1 else _of_all(answered)
+    answered = _answered(spans, told)
+    whole = _of_all(answered) if of_all is None else _answered(_alone(spans), of_all)
     described = definition(question, kpis_text(question))
     described["previous"] = {"from": earlier.start, "to": earlier.end}
-    of_groups, of_all = _cards(spans, answered), _cards(_alone(spans), whole)
+    card_of, card_of_all = _cards(spans, answered), _cards(_alone(spans), whole)
     keys = in_order({key: side.found for held in answered.sides for key, side in held.items()})
-    return {"definition": described, "groups": list(map(of_groups, keys)), "totals": of_all(())}
+    return {"definition": described, "groups": list(map(card_of, keys)), "totals": card_of_all(())}
 
 
 def _alone(spans: Spans) -> Spans:

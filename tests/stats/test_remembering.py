@@ -45,20 +45,21 @@ async def test_the_same_is_worked_out_once_and_a_change_is_seen_at_once(
     changed = (await client.get(CARD)).json()
     assert (changed["totals"]["money"][0]["currency"], worked_out) == ("EUR", 3)
     assert await new_leads(f"{CARD}&channel=web") == 0
-    by_entry = CARD.replace("channel", "entry_stage")
-    assert [await new_leads(by_entry) for _ in range(2)] == [2, 2]
-    assert worked_out == 5
-    # This card is of two statements, and what either finds counts: groups have no costs, all of them together have.
-    spent |= {"period_end": "2026-01-10", "amount": "30", "currency": "CNY"}
-    assert (await client.put("/v1/spend", json=spent)).is_success
-    totals = (await client.get(by_entry)).json()["totals"]
-    assert [line["currency"] for line in totals["money"]] == ["CNY", "EUR"]
-    assert worked_out == 6
+    assert worked_out == 4
     table = await client.get(CARD, headers={"Accept": "text/csv"})
     assert table.text.startswith("key.channel,")
 
 
-@pytest.mark.parametrize(("path", "most"), [(CARD, 0), (CARD + "&missing=country", 2_000), (CARD + ",tag", 2_000)])
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        (CARD, 0),
+        (CARD + "&missing=country", 2_000),
+        (CARD + ",tag", 2_000),
+        (CARD.replace("channel", "entry_stage"), 2_000),
+        (CARD.replace("2026-01-15", "2026-01-15T00:07:00Z"), 2_000),
+    ],
+)
 async def test_what_is_large_or_somebodys_is_not_kept(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str, most: int
 ) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import groupby
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import event, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core import clock, rush
+from service.core.database import transaction
 from service.core.rush import RUSH, Rush
+from service.stats.store import resting as store
+from service.stats.store.ledger import journeys
 from service.stats.store.rows import one_turn, read_rows
 
 OF_ROWS = [
@@ -53,13 +57,13 @@ async def test_with_rests_the_same_is_found(
             ran.append("pg_sleep" in statement)
 
     answers = []
-    for busy in (0.0, 1.0):
-        monkeypatch.setattr(RUSH, "_seen", time.monotonic() if busy else -10.0)
-        monkeypatch.setattr(RUSH, "_busy", busy)
+    for busy in (False, True):
+        monkeypatch.setattr(RUSH, "_seen", time.monotonic() + 3_600 if busy else -10.0)
+        monkeypatch.setattr(RUSH, "_is_heavy", busy)
         answer = await client.get(f"/v1/stats/{question}")
         assert answer.status_code == 200, answer.text
         answers.append(answer.json())
-        assert set(ran) == {busy > 0}, ran
+        assert set(ran) == {busy}, ran
         ran.clear()
     assert answers[0] == answers[1]
 
@@ -69,21 +73,62 @@ def test_many_deliveries_are_told_from_a_few(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(rush.time, "monotonic", lambda: 1_000 + passed)
     monkeypatch.setattr(rush.time, "thread_time", lambda: worked)
     seen = []
-    # Three seconds of one delivery every tenth, then of some that keep the loop busy for half of the time, then nothing for five, then one.
-    for pause, work in [(0.1, 0.001)] * 30 + [(0.1, 0.05)] * 30 + [(5.0, 3.0), (0.1, 0.001)]:
+    # Three seconds of a few deliveries beside much else, of many that cost little, of many that keep the loop busy, then nothing for five, then one.
+    few, cheap, many = [(0.1, 0.05, 1)] * 30, [(0.1, 0.005, 50)] * 30, [(0.1, 0.05, 50)] * 30
+    for pause, work, deliveries in [*few, *cheap, *many, (5.0, 3.0, 1), (0.1, 0.001, 1)]:
         passed, worked = passed + pause, worked + work
-        told.note()
+        told.note(deliveries)
         seen.append(told.is_heavy)
-    assert not any(seen[:30])
-    assert all(seen[40:60])
-    assert seen[60:] == [False, False]
-    for _ in range(10):
+    assert not any(seen[:60])
+    assert all(seen[70:90])
+    assert seen[90:] == [False, False]
+    for _ in range(12):
         passed, worked = passed + 0.1, worked + 0.05
-        told.note()
+        told.note(50)
     assert told.is_heavy
     passed += 3
     assert not told.is_heavy
     assert not told.is_on
+
+
+async def test_it_rests_for_so_many_rows_and_not_for_ever(
+    engine: AsyncEngine, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        assert (await client.post("/v1/leads", json={"email": f"a{number}@example.com"})).status_code == 201
+
+    async def share(rows: float, places: int) -> float:
+        async with transaction(engine) as connection:
+            known = text("UPDATE pg_class SET reltuples = :rows WHERE oid = 'journeys'::regclass")
+            await connection.execute(known, {"rows": rows})
+            return float((await connection.execute(select(store.share_of(journeys, places)))).scalar_one())
+
+    assert [await share(rows, 1) for rows in (-1, 0, 1e6)] == [0.003] * 3
+    assert await share(1e7, 1) == pytest.approx(0.0012)
+    assert await share(1e7, 6) == pytest.approx(0.0002)
+    monkeypatch.setattr(store, "_SHARE", 1.0)
+    await share(30, 1)
+    async with transaction(engine) as connection:
+        began = time.perf_counter()
+        found = await connection.execute(store.resting(select(func.count()).select_from(journeys)))
+        assert found.scalar_one() == 30
+        assert time.perf_counter() - began >= 0.03
+
+
+async def test_an_answer_is_worked_out_before_the_next_begins(
+    client: AsyncClient, engine: AsyncEngine, world: Any
+) -> None:
+    """Each of these takes several statements over journeys."""
+    ran: list[int] = []
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def note(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "journeys" in statement:
+            ran.append(id(connection))
+
+    answers = await asyncio.gather(*(client.get("/v1/stats/velocity?group_by=channel") for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len(ran) > len(set(ran)) == len(list(groupby(ran))) == 3
 
 
 async def test_a_turn_lasts_until_the_answer_is_worked_out(engine: AsyncEngine) -> None:

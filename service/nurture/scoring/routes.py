@@ -44,7 +44,7 @@ async def try_scoring_rules(body: ScoringTrialCreate, request: Request, connecti
     """How many scores would change, which thresholds would be crossed, how often each rule fires, and whether high scores really won. Of very many
     leads a sample is looked at. Nothing is changed.
     """
-    return await attended(request, trying.try_rules(connection, body, now=now()))
+    return await attended(request, trying.try_rules(connection, body, now=now()), one_at_a_time=False)
 
 
 _LISTED: Final = {"list": "score-entries"}

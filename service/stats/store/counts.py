@@ -139,7 +139,7 @@ def runs_of(
 
 def bucket_of(at: ColumnElement[Any], *, bucketed: bool) -> ColumnElement[int]:
     """Return the number of the bucket that an instant lies in; where there is only one there is nothing to look up."""
-    number = func.width_bucket(at, bindparam("bounds", type_=ARRAY(Instant))) if bucketed else _ONLY
+    number = func.width_bucket(at, bindparam("bounds", type_=ARRAY(Instant)), type_=Integer) if bucketed else _ONLY
     return number.label("bucket")
 
 
@@ -147,7 +147,7 @@ def counted_bucket(rows: FromClause, *, bucketed: bool) -> ColumnElement[int]:
     """Return the number of the bucket that rows of a rollup and its deltas (`rolled`) count in."""
     if not bucketed:
         return _ONLY.label("bucket")
-    starts = func.width_bucket(rows.c.bucket, bindparam("bounds", type_=ARRAY(Instant)))
+    starts = func.width_bucket(rows.c.bucket, bindparam("bounds", type_=ARRAY(Instant)), type_=Integer)
     return func.coalesce(rows.c.number, starts).label("bucket")
 
 

@@ -54,7 +54,6 @@ from service.stats.touches import BEFORE_ALL, NOT_WON, Journeys, Ordered, Paths,
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
 _ROOM: Final = 16
 """How many bytes an id takes."""
-_FEW: Final = 1_000
 
 
 async def read_paths(
@@ -87,9 +86,7 @@ class _Tied(NamedTuple):
 
 async def _in_their_order(connection: AsyncConnection, tied: _Tied, by: str) -> Sequence[Any]:
     """Return the names of all touches of these journeys, in the order of lead, journey, time and id: of touches at once, the first told of."""
-    # A few are found at once; it would be a pity to wait for another turn with all that has been read.
-    read = read_rows if len(tied.leads) > _FEW else AsyncConnection.execute
-    names: Sequence[Any] = (await read(connection, _tied(by), tied._asdict())).scalars().all()
+    names: Sequence[Any] = (await read_rows(connection, _tied(by), tied._asdict())).scalars().all()
     return names
 
 

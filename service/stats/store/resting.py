@@ -15,10 +15,10 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Float,
+    ScalarSelect,
     Select,
     TableClause,
     Text,
-    TextClause,
     case,
     cast,
     column,
@@ -30,28 +30,33 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.sql.expression import ColumnClause
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
 from service.stats.store.ledger import journeys, leads, touchpoints, transitions
 
-Statement = TypeVar("Statement", Select[Any], CompoundSelect[Any], TextClause)
+Statement = TypeVar("Statement", Select[Any], CompoundSelect[Any])
 
 _LARGE: Final = (journeys, leads, transitions, touchpoints)
-# For a row in so many; but for so many of a table at most, or else those that read tens of millions would not be over when they have to be.
-_SHARE: Final = literal_column("0.003", Float)
-_MOST_RESTS: Final = literal_column("5000", Float)
+# For a row in so many; but in all so many times at most, or else those that read tens of millions would not be over when they have to be.
+_SHARE: Final = 0.003
+_MOST_RESTS: Final = 12_000
 # PostgreSQL sleeps for whole milliseconds until the time is over: asked for a whole one, it often sleeps for two.
 _SECONDS: Final = literal_column("0.0005", Float)
 
 _estimates: Final = table("pg_class", column("oid", REGCLASS), column("reltuples", Float))
 
 
-def _rested(large: TableClause) -> ColumnElement[bool]:
-    """Return a condition on a table that is true for every row, and for some only after a moment."""
+def share_of(large: TableClause, places: int) -> ScalarSelect[float]:
+    """Return the share of a table's rows after which to rest, in a statement that reads large tables in so many places."""
     rows = func.greatest(_estimates.c.reltuples, literal_column("1", Float), type_=Float)
     name = literal_column(f"'{large.name}'", Text)
-    share = select(func.least(_SHARE, _MOST_RESTS / rows)).where(_estimates.c.oid == cast(name, REGCLASS))
-    return case((func.random() < share.scalar_subquery(), func.pg_sleep(_SECONDS).is_not(None)), else_=true())
+    share, most = (literal_column(str(number), Float) for number in (_SHARE, _MOST_RESTS / places))
+    return select(func.least(share, most / rows)).where(_estimates.c.oid == cast(name, REGCLASS)).scalar_subquery()
+
+
+def _rested(large: TableClause, places: int) -> ColumnElement[bool]:
+    """Return a condition on a table that is true for every row, and for some only after a moment."""
+    return case((func.random() < share_of(large, places), func.pg_sleep(_SECONDS).is_not(None)), else_=true())
 
 
 @lru_cache(maxsize=256)
@@ -59,7 +64,8 @@ def resting(statement: Statement) -> Statement:
     """Return the same statement, which finds the same, over tables that are read with rests: after some 300 rows each, or more if there are very
     many.
     """
-    rested = {large: select(large).where(_rested(large)).subquery(large.name) for large in _LARGE}
+    places = sum(isinstance(element, TableClause) and element in _LARGE for element in iterate(statement))
+    rested = {large: select(large).where(_rested(large, max(places, 1))).subquery(large.name) for large in _LARGE}
 
     def replaced(element: Any, **_: Any) -> Any:
         if isinstance(element, TableClause):

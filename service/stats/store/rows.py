@@ -25,8 +25,8 @@ _MOST_WAITING: Final = 6
 
 # Both for the rest of the answer, if that is a transaction; by itself, a statement is short.
 _ON_ONE_CORE: Final = text("SELECT set_config('max_parallel_workers_per_gather', '0', true)")
-# Whoever waits for its turn does nothing, and is not to be taken for one that hangs.
-_WAITING_IS_FINE: Final = text("SELECT set_config('idle_in_transaction_session_timeout', '15min', true)")
+# Whoever waits for its turn does nothing, and is not to be taken for one that hangs. (SET takes no snapshot, which would be old by then.)
+_WAITING_IS_FINE: Final = text("SET LOCAL idle_in_transaction_session_timeout = '15min'")
 
 
 class _Turnstile:
@@ -38,8 +38,8 @@ class _Turnstile:
 
     @property
     def is_taken(self) -> bool:
-        """Whether somebody has the turn."""
-        return self._free.locked()
+        """Whether somebody has the turn, or is about to."""
+        return self._free.locked() or self._waiting > 0
 
     async def enter(self) -> None:
         """Wait for the turn; raises `Unavailable` if too many wait already."""
@@ -109,8 +109,9 @@ async def read_rows(
     await turn.begin(connection, is_transaction=is_transaction)
     if is_transaction and RUSH.is_on:
         await connection.execute(_ON_ONE_CORE)
-    chosen = resting(statement) if RUSH.is_heavy else statement
-    return await connection.execute(chosen, dict(given))
+    if RUSH.is_heavy and not isinstance(statement, TextClause):
+        return await connection.execute(resting(statement), dict(given))
+    return await connection.execute(statement, dict(given))
 
 
 def _is_transaction(connection: AsyncConnection) -> bool:
