@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core import clock, rush
 from service.core.database import transaction
 from service.core.rush import RUSH, Rush
 from service.stats.store import resting as store
-from service.stats.store.ledger import journeys
+from service.stats.store.ledger import journeys, leads
 from service.stats.store.rows import one_turn, read_rows
 
 OF_ROWS = [
@@ -106,6 +106,10 @@ async def test_it_rests_for_so_many_rows_and_not_for_ever(
     assert [await share(rows, 1) for rows in (-1, 0, 1e6)] == [0.003] * 3
     assert await share(1e7, 1) == pytest.approx(0.0012)
     assert await share(1e7, 6) == pytest.approx(0.0002)
+    both = select(journeys.c.channel).join(leads, leads.c.id == journeys.c.lead_id)
+    few = select(journeys.c.lead_id).where(journeys.c.number > 1)
+    assert [store.places_in(one) for one in (few, both, both.where(journeys.c.lead_id.in_(few)))] == [1, 2, 3]
+    assert store.places_in(union_all(few, both)) == 3
     monkeypatch.setattr(store, "_SHARE", 1.0)
     await share(30, 1)
     async with transaction(engine) as connection:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Float,
+    Join,
     ScalarSelect,
     Select,
     TableClause,
@@ -46,6 +47,20 @@ _SECONDS: Final = literal_column("0.0005", Float)
 _estimates: Final = table("pg_class", column("oid", REGCLASS), column("reltuples", Float))
 
 
+def places_in(statement: Select[Any] | CompoundSelect[Any]) -> int:
+    """Return in how many places a statement reads large tables."""
+    # Walking through a statement, one comes to the same part several times.
+    parts = {id(element): element for element in iterate(statement) if isinstance(element, Select)}
+    sources = [source for part in parts.values() for source in part.get_final_froms()]
+    places = 0
+    while sources:
+        source = sources.pop()
+        if isinstance(source, Join):
+            sources += [source.left, source.right]
+        places += source in _LARGE
+    return places
+
+
 def share_of(large: TableClause, places: int) -> ScalarSelect[float]:
     """Return the share of a table's rows after which to rest, in a statement that reads large tables in so many places."""
     rows = func.greatest(_estimates.c.reltuples, literal_column("1", Float), type_=Float)
@@ -64,8 +79,8 @@ def resting(statement: Statement) -> Statement:
     """Return the same statement, which finds the same, over tables that are read with rests: after some 300 rows each, or more if there are very
     many.
     """
-    places = sum(isinstance(element, TableClause) and element in _LARGE for element in iterate(statement))
-    rested = {large: select(large).where(_rested(large, max(places, 1))).subquery(large.name) for large in _LARGE}
+    places = max(1, places_in(statement))
+    rested = {large: select(large).where(_rested(large, places)).subquery(large.name) for large in _LARGE}
 
     def replaced(element: Any, **_: Any) -> Any:
         if isinstance(element, TableClause):
