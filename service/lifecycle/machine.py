@@ -174,6 +174,9 @@ def _moves() -> dict[tuple[Stage | None, Event], Move]:
 MOVES: Final = MappingProxyType(_moves())
 """Every arrow, by where it starts (None: before the lead existed) and its event."""
 
+STARTING: Final = frozenset((move.source, move.target) for move in MOVES.values() if move.event in STARTS_JOURNEY)
+"""From where to where those arrows lead that start a journey. No other event has one of them, so that the two stages tell them."""
+
 
 def diagram() -> str:
     """Return the machine as a Mermaid state diagram, drawn from the class."""

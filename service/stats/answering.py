@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -11,29 +11,57 @@ from typing import Any, Final, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
+from service.core.http.answers import Rendered, rendered
 from service.stats.asking import parse_zone
 from service.stats.calendars import Interval, boundaries, bucket_start
 from service.stats.cohorts import AgeCount
 from service.stats.flow import LeadCount
 from service.stats.funnel import CellCount, MoveCount
 from service.stats.question import Question
+from service.stats.remembering import Remembered
 from service.stats.store.counts import first_bucket
 
 MAX_BUCKETS: Final = 2_000
 
+# Of seventy groups a funnel is half a megabyte, and a trend of two years or a card a third of one.
+_REMEMBERED: Final = Remembered(16 << 20)
+
 Count = TypeVar("Count", CellCount, MoveCount, LeadCount, AgeCount)
+
+
+Work = Callable[[Question, Hashable, Sequence[Sequence[Any]], Callable[[], dict[str, Any]]], Any]
+"""How an answer is worked out, which is a function of the question, of what else was asked, and of the rows that were found."""
+
+
+def at_once(
+    _question: Question, _asked: Hashable, _found: Sequence[Sequence[Any]], answer: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the answer."""
+    return answer()
+
+
+def remembered(
+    question: Question, asked: Hashable, found: Sequence[Sequence[Any]], answer: Callable[[], dict[str, Any]]
+) -> dict[str, Any] | Rendered:
+    """Return the answer, which whoever asks for it again, and is told the same by the counters, gets without its being worked out anew.
+
+    What leads have is not remembered: it may be somebody's, who may want to be forgotten.
+    """
+    if not question.is_rolled_up():
+        return answer()
+    return Rendered(_REMEMBERED.recall((question, asked), found, lambda: rendered(answer())))
 
 
 async def with_totals(
     question: Question, ask: Callable[[Question], Awaitable[list[Count]]]
-) -> tuple[list[Count], list[Count]]:
-    """Return the counts of the groups, and of all of them together."""
+) -> tuple[list[Count], Iterable[Count]]:
+    """Return the counts of the groups, and, to be gone through once, of all of them together."""
     counts = await ask(question)
     if "tag" in question.group_by:
         # A lead with several tags is in several groups: only a count of its own says how many there are in all.
         return counts, await ask(ungrouped(question))
     # All have the bucket first and the key second; naming them one by one would take a third of the time that an answer takes.
-    return counts, [_of_all(each) for each in counts]
+    return counts, map(_of_all, counts)
 
 
 def _of_all(count: Count) -> Count:

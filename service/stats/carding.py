@@ -12,13 +12,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.core.http.answers import rendered
-from service.stats.answering import ungrouped
+from service.stats.answering import Work, at_once, ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
 from service.stats.kpis import Pace, Places, Side, Worth, card, paces
 from service.stats.question import Key, Question, definition, tail_of
-from service.stats.remembering import Remembered
 from service.stats.returning import addresses_between
 from service.stats.returns import Yield, add_spending, added, has_costs, in_order
 from service.stats.schemas.kpis import KpisQuery
@@ -38,16 +36,10 @@ Spans = tuple[Question, Question]
 
 _WEEK: Final = 7
 _DAY: Final = timedelta(days=1)
-# Of seventy groups these are 360 rows, and half a megabyte with the answer; of the most, with years of days in each histogram, some six.
-_MOST_ROWS: Final = 1_000
-_REMEMBERED: Final = Remembered[Spans, Told, Any](8)
 
 
-async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) -> Any:
-    """Answer, in the form of `KpisOut`, with the figures of a period against those of the one before it.
-
-    The counters are always asked. Who has asked before, and is told the same by them, gets the same answer without its being worked out anew.
-    """
+async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime, work: Work = at_once) -> Any:
+    """Answer, in the form of `KpisOut`, with the figures of a period against those of the one before it."""
     for name in ("window", "known_at"):
         if getattr(query, name) is not None:
             raise Invalid(
@@ -62,11 +54,9 @@ async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime) 
     )
     spans = (earlier, question)
     told = await _told(connection, spans)
-    # What leads have is not remembered: it may be somebody's, who may want to be forgotten. Nor is how long each of a million wins took.
-    if question.is_rolled_up(earlier.low) and len(told) <= _MOST_ROWS:
-        return _REMEMBERED.recall(spans, told, lambda: rendered(_answer(spans, told)))
     are_parts = _are_parts(question) or not question.group_by
-    return _answer(spans, told, None if are_parts else await _told(connection, _alone(spans)))
+    of_all = None if are_parts else await _told(connection, _alone(spans))
+    return work(question, ("kpis", earlier.start), [*told, *(of_all or [])], lambda: _answer(spans, told, of_all))
 
 
 def _answer(spans: Spans, told: Told, of_all: Told | None = None) -> dict[str, Any]:
@@ -142,11 +132,10 @@ def _sides(spans: Spans, counts: CardCounts) -> list[dict[Key, Side]]:
     buckets = range(len(spans) + 1)
     found = [defaultdict[Key, Yield](Yield) for _ in buckets]
     won, lost = ([Counter[Key]() for _ in buckets] for _ in ("won", "lost"))
-    for started in counts.started:
-        found[started.bucket][started.key].leads += started.journeys
-    for decided in counts.decided:
-        won[decided.bucket][decided.key] += decided.won
-        lost[decided.bucket][decided.key] += decided.lost
+    for moved in counts.moved:
+        found[moved.bucket][moved.key].leads += moved.started
+        won[moved.bucket][moved.key] += moved.won
+        lost[moved.bucket][moved.key] += moved.lost
     for win in counts.wins:
         found[win.bucket][win.key].add_win(win)
     so_far = {key: Worth().and_also(before) for key, before in found[0].items()}

@@ -29,19 +29,15 @@ NOISE: Final = 0.05
 _NOW: Final = 2
 
 
-class Started(NamedTuple):
-    """So many journeys started: in a bucket (1: the period before, 2: the period) and a group."""
+class Moved(NamedTuple):
+    """So many moves in a bucket (1: the period before, 2: the period) and a group.
+
+    Those that started a journey, those into won, and those into churned of who was not a customer.
+    """
 
     bucket: int
     key: Key
-    journeys: int
-
-
-class Decided(NamedTuple):
-    """So many moves into won, and so many into churned of who was not a customer, in a bucket and a group."""
-
-    bucket: int
-    key: Key
+    started: int
     won: int
     lost: int
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.stats.answering import bounds_of, ungrouped, with_totals
+from service.stats.answering import Work, at_once, bounds_of, ungrouped, with_totals
 from service.stats.asking import LONGEST_WINDOW, parse_duration, question_of
 from service.stats.calendars import Interval
 from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
-from service.stats.flow import distinct, flow_groups, flows
+from service.stats.flow import Moves, distinct, flow_groups, flows
 from service.stats.funnel import MoveCount, cohort_groups, order_of, period_groups
 from service.stats.maturity import maturity_of
 from service.stats.occupancy import balances, occupancy_groups
@@ -30,34 +31,50 @@ from service.stats.store.flows import lead_counts
 from service.stats.store.milestones import age_counts
 from service.stats.store.paces import read_paces
 from service.stats.store.passages import passages
-from service.stats.trend import entries, progress, trend_groups
+from service.stats.trend import Series, entries, progress, trend_groups
 from service.stats.velocity import velocity_group
 from service.stats.wording import cohorts_text, flow_text, funnel_text, occupancy_text, trend_text, velocity_text
 
 
-async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: datetime) -> dict[str, Any]:
+async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: datetime, work: Work = at_once) -> Any:
     """Answer, in the form of `FunnelOut`, how far journeys came (cohort mode) or what happened to each stage in the interval (period mode)."""
     question = question_of(query, mode=query.mode, now=now)
     horizon = parse_duration(query.horizon, pointer="?horizon") if query.horizon is not None else None
     if horizon is not None and (question.mode == "period" or question.window is not None):
         raise Invalid("?horizon", "belongs to cohort mode without a window: it looks at how old journeys are")
-    bounds = (question.low, question.high)
-    if question.mode == "cohort":
-        cells, all_cells = await with_totals(
-            question, lambda asked: cohort_counts(connection, asked, bounds, alone=horizon is None)
-        )
-        groups, totals = cohort_groups(question, cells), cohort_groups(ungrouped(question), all_cells)
-        if horizon is not None:
-            await _mature(connection, question, groups, horizon, now=now)
-            if question.group_by:
-                await _mature(connection, ungrouped(question), totals, horizon, now=now)
-            else:
-                totals = groups
-    else:
+    if question.mode == "period":
         moves, all_moves = await with_totals(question, lambda asked: _moves_until(connection, asked))
-        groups, totals = period_groups(question, moves), period_groups(ungrouped(question), all_moves)
-    described = definition(question, funnel_text(question, horizon))
-    return {"definition": described, "groups": groups, "totals": totals[0]}
+
+        def what_happened() -> dict[str, Any]:
+            whole = period_groups(ungrouped(question), all_moves)
+            return _answer(question, funnel_text(question), period_groups(question, moves), whole)
+
+        return work(question, "funnel", moves, what_happened)
+    bounds = (question.low, question.high)
+    cells, all_cells = await with_totals(
+        question, lambda asked: cohort_counts(connection, asked, bounds, alone=horizon is None)
+    )
+
+    def how_far() -> dict[str, Any]:
+        whole = cohort_groups(ungrouped(question), all_cells)
+        return _answer(question, funnel_text(question, horizon), cohort_groups(question, cells), whole)
+
+    if horizon is None:
+        return work(question, "funnel", cells, how_far)
+    answer = how_far()
+    await _mature(connection, question, answer["groups"], horizon, now=now)
+    if question.group_by:
+        await _mature(connection, ungrouped(question), [answer["totals"]], horizon, now=now)
+    else:
+        answer["totals"] = answer["groups"][0]
+    return answer
+
+
+def _answer(
+    question: Question, text: str, groups: list[dict[str, Any]], whole: list[dict[str, Any]], **asked: Any
+) -> dict[str, Any]:
+    """Return what all answers have: the definition with what else was ``asked``, the groups, and all of them together."""
+    return {"definition": definition(question, text) | asked, "groups": groups, "totals": whole[0]}
 
 
 async def _moves_until(connection: AsyncConnection, question: Question) -> list[MoveCount]:
@@ -83,7 +100,7 @@ def _maturity(lives: Lifelines | None, horizon: timedelta) -> dict[str, dict[str
     return maturity_of(lives.times_to(), lives.ages, horizon) if lives is not None else {}
 
 
-async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime) -> dict[str, Any]:
+async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime, work: Work = at_once) -> Any:
     """Answer, in the form of `TrendOut`, how often each stage was entered in each bucket (period mode), or how far those came that
     started in it (cohort mode).
     """
@@ -91,43 +108,52 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
     bounds = await bounds_of(connection, question, query.interval)
     # What nobody named an end for may be counted in the coarsest buckets there are: nothing lies behind it.
     edges = [*bounds[:-1], question.high] if bounds else []
+
+    def answer(series: Mapping[Key, Series], totals: Mapping[Key, Series]) -> dict[str, Any]:
+        groups, whole = trend_groups(question, bounds, series), trend_groups(ungrouped(question), bounds, totals)
+        return _answer(question, trend_text(question, query.interval), groups, whole, interval=query.interval)
+
     if not edges:
-        series, totals = {}, {}
-    elif question.mode == "cohort":
+        return answer({}, {})
+    asked = ("trend", query.interval, *bounds)
+    if question.mode == "cohort":
         cells, all_cells = await with_totals(
             question, lambda asked: cohort_counts(connection, asked, edges, alone=True)
         )
-        series, totals = progress(question, cells), progress(question, all_cells)
-    else:
-        moves, all_moves = await with_totals(
-            question, lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False, alone=True)
-        )
-        series, totals = entries(moves), entries(all_moves)
-    described = definition(question, trend_text(question, query.interval)) | {"interval": query.interval}
-    groups, whole = trend_groups(question, bounds, series), trend_groups(ungrouped(question), bounds, totals)
-    return {"definition": described, "groups": groups, "totals": whole[0]}
+        return work(question, asked, cells, lambda: answer(progress(question, cells), progress(question, all_cells)))
+    moves, all_moves = await with_totals(
+        question, lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False, alone=True)
+    )
+    return work(question, asked, moves, lambda: answer(entries(moves), entries(all_moves)))
 
 
-async def flow(connection: AsyncConnection, query: FlowQuery, *, now: datetime) -> dict[str, Any]:
+async def flow(connection: AsyncConnection, query: FlowQuery, *, now: datetime, work: Work = at_once) -> Any:
     """Answer, in the form of `FlowOut`, how many moved between each pair of stages, and on request how many different leads."""
     question = question_of(query, mode="period", now=now)
     bounds = await _buckets(connection, question, query.interval)
     edges = [*bounds[:-1], question.high] if bounds else []
-    moves, all_moves, leads, all_leads = {}, {}, {}, {}
+    counted: list[MoveCount] = []
+    of_all: Iterable[MoveCount] = []
     if edges:
         counted, of_all = await with_totals(
             question, lambda asked: move_counts(connection, asked, edges, since=edges[0], alone=not query.distinct)
         )
-        moves, all_moves = flows(counted), flows(of_all)
-    if edges and query.distinct:
-        # Somebody may be in two groups, so those of all groups are counted anew.
-        leads = distinct(await lead_counts(connection, question, edges))
-        all_leads = distinct(await lead_counts(connection, ungrouped(question), edges)) if question.group_by else leads
-    described = definition(question, flow_text(question, query.interval))
-    groups = flow_groups(question, bounds, moves, leads if query.distinct else None)
-    whole = flow_groups(ungrouped(question), bounds, all_moves, all_leads if query.distinct else None)
-    asked = {"interval": query.interval, "distinct": query.distinct}
-    return {"definition": described | asked, "groups": groups, "totals": whole[0]}
+
+    def answer(
+        leads: Mapping[Key, Moves] | None = None, all_leads: Mapping[Key, Moves] | None = None
+    ) -> dict[str, Any]:
+        groups = flow_groups(question, bounds, flows(counted), leads)
+        whole = flow_groups(ungrouped(question), bounds, flows(of_all), all_leads)
+        asked = {"interval": query.interval, "distinct": query.distinct}
+        return _answer(question, flow_text(question, query.interval), groups, whole, **asked)
+
+    if not query.distinct:
+        return work(question, ("flow", query.interval, *bounds), counted, answer)
+    # Somebody may be in two groups, so those of all groups are counted anew.
+    leads = distinct(await lead_counts(connection, question, edges)) if edges else {}
+    if edges and question.group_by:
+        return answer(leads, distinct(await lead_counts(connection, ungrouped(question), edges)))
+    return answer(leads, leads)
 
 
 async def _buckets(connection: AsyncConnection, question: Question, interval: Interval | None) -> list[datetime]:
@@ -136,7 +162,7 @@ async def _buckets(connection: AsyncConnection, question: Question, interval: In
     return [question.low, question.end]
 
 
-async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: datetime) -> dict[str, Any]:
+async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: datetime, work: Work = at_once) -> Any:
     """Answer, in the form of `OccupancyOut`, how many leads stood in each stage at an instant, or at every one of a calendar's."""
     if query.at is not None:
         if query.from_ is not None or query.to is not None:
@@ -149,10 +175,14 @@ async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: 
     counted, of_all = await with_totals(
         question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING, alone=True)
     )
-    described = definition(question, occupancy_text(question)) | {"interval": query.interval if series else None}
-    groups = occupancy_groups(question, instants, balances(counted))
-    whole = occupancy_groups(ungrouped(question), instants, balances(of_all))
-    return {"definition": described, "groups": groups, "totals": whole[0]}
+    interval = query.interval if series else None
+
+    def answer() -> dict[str, Any]:
+        groups = occupancy_groups(question, instants, balances(counted))
+        whole = occupancy_groups(ungrouped(question), instants, balances(of_all))
+        return _answer(question, occupancy_text(question), groups, whole, interval=interval)
+
+    return work(question, ("occupancy", interval, *instants), counted, answer)
 
 
 async def velocity(connection: AsyncConnection, query: VelocityQuery, *, now: datetime) -> dict[str, Any]:
@@ -165,8 +195,7 @@ async def velocity(connection: AsyncConnection, query: VelocityQuery, *, now: da
     whole = (
         await _velocities(connection, ungrouped(question), until, curve=query.curve) if question.group_by else groups
     )
-    described = definition(question, velocity_text(question))
-    return {"definition": described, "groups": groups, "totals": whole[0]}
+    return _answer(question, velocity_text(question), groups, whole)
 
 
 async def _velocities(
@@ -200,8 +229,8 @@ async def cohorts(connection: AsyncConnection, query: CohortsQuery, *, now: date
 
     counted, of_all = await with_totals(question, counts)
     ages = Ages(size, query.ages, min(now, question.known_at or now))
-    described = definition(question, cohorts_text(question, query.milestone, query.interval))
+    text = cohorts_text(question, query.milestone, query.interval)
     asked = {"interval": query.interval, "milestone": query.milestone, "age": duration(size), "ages": query.ages}
     groups = cohort_triangle(question, bounds, query.milestone, ages, counted)
     whole = cohort_triangle(ungrouped(question), bounds, query.milestone, ages, of_all)
-    return {"definition": described | asked, "groups": groups, "totals": whole[0]}
+    return _answer(question, text, groups, whole, **asked)

@@ -10,6 +10,7 @@ from service.core import clock
 from service.core.http.auth import require
 from service.core.http.routing import ServiceRoute, SnapshotConnection
 from service.stats import carding, crediting, forecasting, operations, portraying, ranking, returning
+from service.stats.answering import remembered
 from service.stats.attending import attended
 from service.stats.schemas.attribution import AttributionOut, AttributionQuery
 from service.stats.schemas.bottlenecks import BottlenecksOut, BottlenecksQuery
@@ -36,7 +37,8 @@ async def get_funnel(
     query: Annotated[FunnelQuery, Query()], connection: SnapshotConnection, request: Request
 ) -> Response:
     """Answer with the funnel of each group, every count with the address of the leads behind it."""
-    return await attended(request, operations.funnel(connection, await resolved(connection, query), now=clock.now()))
+    answer = operations.funnel(connection, await resolved(connection, query), now=clock.now(), work=remembered)
+    return await attended(request, answer)
 
 
 @router.get("/trend", response_model=TrendOut, operation_id="get_trend", summary="Entries into each stage over time")
@@ -44,13 +46,15 @@ async def get_trend(
     query: Annotated[TrendQuery, Query()], connection: SnapshotConnection, request: Request
 ) -> Response:
     """Answer with one number per stage and calendar bucket, empty buckets included."""
-    return await attended(request, operations.trend(connection, await resolved(connection, query), now=clock.now()))
+    answer = operations.trend(connection, await resolved(connection, query), now=clock.now(), work=remembered)
+    return await attended(request, answer)
 
 
 @router.get("/flow", response_model=FlowOut, operation_id="get_flow", summary="Who moved from which stage to which")
 async def get_flow(query: Annotated[FlowQuery, Query()], connection: SnapshotConnection, request: Request) -> Response:
     """Answer with the moves between each pair of stages: what a Sankey diagram needs."""
-    return await attended(request, operations.flow(connection, await resolved(connection, query), now=clock.now()))
+    answer = operations.flow(connection, await resolved(connection, query), now=clock.now(), work=remembered)
+    return await attended(request, answer)
 
 
 @router.get(
@@ -63,7 +67,8 @@ async def get_occupancy(
     query: Annotated[OccupancyQuery, Query()], connection: SnapshotConnection, request: Request
 ) -> Response:
     """Answer with the leads in each stage now, at an instant, or at every bucket's end of a calendar."""
-    return await attended(request, operations.occupancy(connection, await resolved(connection, query), now=clock.now()))
+    answer = operations.occupancy(connection, await resolved(connection, query), now=clock.now(), work=remembered)
+    return await attended(request, answer)
 
 
 @router.get(
@@ -103,7 +108,8 @@ async def get_channels(
 @router.get("/kpis", response_model=KpisOut, operation_id="get_kpis", summary="Five figures against the period before")
 async def get_kpis(query: Annotated[KpisQuery, Query()], connection: SnapshotConnection, request: Request) -> Response:
     """Answer with new leads, conversion, time to win, cost per customer, revenue and value, and whether they changed by more than noise."""
-    return await attended(request, carding.kpis(connection, await resolved(connection, query), now=clock.now()))
+    answer = carding.kpis(connection, await resolved(connection, query), now=clock.now(), work=remembered)
+    return await attended(request, answer)
 
 
 @router.get(

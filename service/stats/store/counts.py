@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Table,
-    Text,
     and_,
     bindparam,
     cast,
@@ -23,7 +22,6 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    null,
     or_,
     select,
     union_all,
@@ -60,7 +58,7 @@ async def cohort_counts(
     ``alone`` as in `read_counted`.
     """
     counted = question.is_rolled_up(*bounds)
-    statement = cells_counted(Shape.of(question), rolled=counted, bucketed=len(bounds) > 2)
+    statement = (_cohort_rolled if counted else _cohort_rows)(Shape.of(question), bucketed=len(bounds) > 2)
     given = sources.parameters(question) | intervals(question, bounds, rolled=counted)
     width = len(question.group_by)
     rows = (await read_counted(connection, statement, given, counted=counted, alone=alone)).all()
@@ -83,12 +81,14 @@ async def move_counts(
     """
     edges = [since, *bounds] if since < bounds[0] else list(bounds)
     counted = question.is_rolled_up(*edges)
-    statement = moves_counted(Shape.of(question), rolled=counted, bucketed=len(edges) > 2, by_source=by_source)
+    statement = _moves_counted(Shape.of(question), rolled=counted, bucketed=len(edges) > 2, by_source=by_source)
     given = sources.parameters(question) | intervals(
         question, edges, rolled=counted, first=1 + len(bounds) - len(edges)
     )
     width = len(question.group_by)
     rows = (await read_counted(connection, statement, given, counted=counted, alone=alone)).all()
+    if not by_source:
+        return [MoveCount(row[0], tuple(row[1 : 1 + width]), None, *row[-3:]) for row in rows]
     return [MoveCount(row[0], tuple(row[1 : 1 + width]), *row[-4:]) for row in rows]
 
 
@@ -151,10 +151,6 @@ def counted_bucket(rows: FromClause, *, bucketed: bool) -> ColumnElement[int]:
     return func.coalesce(rows.c.number, starts).label("bucket")
 
 
-def _total(counted: ColumnElement[int]) -> ColumnElement[int]:
-    return cast(func.sum(counted), BigInteger)
-
-
 def rolled(
     rollup: Table,
     deltas: Table,
@@ -204,80 +200,101 @@ def rolled(
     return union_all(*folded, unfolded).subquery("rolled")
 
 
-def cells_counted(shape: Shape, *, rolled: bool, bucketed: bool, by_cell: bool = True) -> Select[Any]:
-    """Return the statement that counts journeys by bucket, group and (unless all cells are one) cell, in this order of columns."""
-    return (_cohort_rolled if rolled else _cohort_rows)(shape, bucketed=bucketed, by_cell=by_cell)
-
-
-def moves_counted(shape: Shape, *, rolled: bool, bucketed: bool, by_source: bool = True) -> Select[Any]:
-    """Return the statement that counts moves by bucket, group and the two stages: what came in and what went out.
-
-    Not ``by_source``, the stage they came from is null.
-    """
-    return (_flow_rolled if rolled else _flow_rows)(shape, bucketed=bucketed, by_source=by_source)
-
-
 @lru_cache(maxsize=512)
-def _cohort_rolled(shape: Shape, *, bucketed: bool, by_cell: bool) -> Select[Any]:
+def _cohort_rolled(shape: Shape, *, bucketed: bool) -> Select[Any]:
     rows = rolled(cohort_rollup, cohort_deltas, ("bucket", "channel", "campaign", "entry_stage", "cell"), ("count",))
     dimensions = Dimensions(shape, rows)
     bucket = counted_bucket(rows, bucketed=bucketed)
-    by = [*dimensions.keys, *([rows.c.cell] if by_cell else [])]
-    total = _total(rows.c["count"])
+    journeys = total(rows.c["count"])
     return (
-        select(bucket, *by, total)
+        select(bucket, *dimensions.keys, rows.c.cell, journeys)
         .where(*dimensions.conditions)
-        .group_by(*([bucket] if bucketed else []), *by)
-        .having(total != NOTHING)
+        .group_by(*([bucket] if bucketed else []), *dimensions.keys, rows.c.cell)
+        .having(journeys != NOTHING)
     )
 
 
 @lru_cache(maxsize=512)
-def _cohort_rows(shape: Shape, *, bucketed: bool, by_cell: bool) -> Select[Any]:
+def _cohort_rows(shape: Shape, *, bucketed: bool) -> Select[Any]:
     journey = sources.counted_journeys(windowed=shape.windowed, known=shape.known)
     dimensions = Dimensions(shape, journey)
     bucket = bucket_of(journey.c.started_at, bucketed=bucketed)
-    by = [*dimensions.keys, *([journey.c.cell] if by_cell else [])]
     return (
-        select(bucket, *by, func.count())
+        select(bucket, *dimensions.keys, journey.c.cell, func.count())
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(*([bucket] if bucketed else []), *by)
+        .group_by(*([bucket] if bucketed else []), *dimensions.keys, journey.c.cell)
     )
 
 
-def _with_source(by: list[ColumnElement[Any]], *, by_source: bool) -> list[ColumnElement[Any]]:
-    return by if by_source else [*by[:-1], cast(null(), Text).label("from_stage"), by[-1]]
+class Moves(NamedTuple):
+    """Moves to be counted: how many each row stands for, in which bucket and group, and between which stages."""
+
+    bucket: ColumnElement[int]
+    keys: Sequence[ColumnElement[Any]]
+    from_stage: ColumnElement[Any]
+    to_stage: ColumnElement[Any]
+    moved_in: ColumnElement[int]
+    moved_out: ColumnElement[int]
+    rows: FromClause
+    conditions: Sequence[ColumnElement[bool]]
+
+    def only(self, which: ColumnElement[bool]) -> Moves:
+        """Return some of them."""
+        return self._replace(conditions=[*self.conditions, which])
+
+    def added(self, *by: ColumnElement[Any], sums: Sequence[ColumnElement[int]], bucketed: bool = True) -> Select[Any]:
+        """Return the statement that adds them up by bucket, group and more; what comes to nothing is left out."""
+        return (
+            select(self.bucket, *self.keys, *by, *sums)
+            .select_from(self.rows)
+            .where(*self.conditions)
+            .group_by(*([self.bucket] if bucketed else []), *self.keys, *by)
+            .having(or_(*(each != NOTHING for each in sums)))
+        )
+
+
+def moves_of(shape: Shape, *, rolled: bool, bucketed: bool = True) -> Moves:
+    """Return the moves of a question's shape, from the rollup or from the transitions."""
+    return (_moves_rolled if rolled else _moves_read)(shape, bucketed=bucketed)
+
+
+def total(counted: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the sum of counts."""
+    return cast(func.sum(counted), BigInteger)
 
 
 @lru_cache(maxsize=512)
-def _flow_rolled(shape: Shape, *, bucketed: bool, by_source: bool) -> Select[Any]:
+def _moves_counted(shape: Shape, *, rolled: bool, bucketed: bool, by_source: bool) -> Select[Any]:
+    moves = moves_of(shape, rolled=rolled, bucketed=bucketed)
+    stages = [moves.from_stage, moves.to_stage] if by_source else [moves.to_stage]
+    return moves.added(*stages, sums=(total(moves.moved_in), total(moves.moved_out)), bucketed=bucketed)
+
+
+@lru_cache(maxsize=512)
+def _moves_rolled(shape: Shape, *, bucketed: bool) -> Moves:
     names = ("bucket", "channel", "campaign", "from_stage", "to_stage")
     rows = rolled(flow_rollup, flow_deltas, names, ("moved_in", "moved_out"))
     dimensions = Dimensions(shape, rows)
     bucket = counted_bucket(rows, bucketed=bucketed)
-    by = [*dimensions.keys, *([rows.c.from_stage] if by_source else []), rows.c.to_stage]
-    moved_in, moved_out = _total(rows.c.moved_in), _total(rows.c.moved_out)
-    return (
-        select(bucket, *_with_source(by, by_source=by_source), moved_in, moved_out)
-        .where(*dimensions.conditions)
-        .group_by(*([bucket] if bucketed else []), *by)
-        .having(or_(moved_in != NOTHING, moved_out != NOTHING))
-    )
+    stages = (rows.c.from_stage, rows.c.to_stage)
+    return Moves(bucket, dimensions.keys, *stages, rows.c.moved_in, rows.c.moved_out, rows, dimensions.conditions)
 
 
 @lru_cache(maxsize=512)
-def _flow_rows(shape: Shape, *, bucketed: bool, by_source: bool) -> Select[Any]:
+def _moves_read(shape: Shape, *, bucketed: bool) -> Moves:
     move = sources.moves(known=shape.known)
     sided, side = sources.sides(move)
     journey = sources.counted_journeys(windowed=False, known=shape.known)
     dimensions = Dimensions(shape, journey)
-    bucket = bucket_of(move.c.occurred_at, bucketed=bucketed)
-    by = [*dimensions.keys, *([move.c.from_stage] if by_source else []), move.c.to_stage]
     of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == side.c.number)
-    return (
-        select(bucket, *_with_source(by, by_source=by_source), _total(side.c.moved_in), _total(side.c.moved_out))
-        .select_from(dimensions.joined(sided.join(journey, of_journey)))
-        .where(sources.in_bounds(move.c.occurred_at), *dimensions.conditions)
-        .group_by(*([bucket] if bucketed else []), *by)
+    return Moves(
+        bucket_of(move.c.occurred_at, bucketed=bucketed),
+        dimensions.keys,
+        move.c.from_stage,
+        move.c.to_stage,
+        side.c.moved_in,
+        side.c.moved_out,
+        dimensions.joined(sided.join(journey, of_journey)),
+        [sources.in_bounds(move.c.occurred_at), *dimensions.conditions],
     )
