@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
 from service.leads import store
-from service.leads.book import Book
+from service.leads.book import Book, Entry
 from service.leads.merging.inheriting import inherit
-from service.leads.operations import Writer
+from service.leads.operations import TOUCHED_BY_A_MOVE, Writer
 from service.leads.present import lead_out
 from service.leads.schemas import CorrectionCreate
 from service.leads.steps import completed, steps_from
 from service.lifecycle.errors import LedgerInvalid
-from service.lifecycle.ledger import Step, replay, step_of
+from service.lifecycle.ledger import Replayed, Step, replay, step_of
 from service.lifecycle.machine import NEEDS, STARTS_JOURNEY, Event
 
 
@@ -43,6 +43,7 @@ async def correct_lead(
     tail = _continued(kept, steps, old, entry.row)
     new = replay([*map(step_of, kept), *tail], now=writer.now, kept=len(kept))
     _refuse_new_cleaning(tail, old[len(kept) :], entry.row, first=len(kept) + 1)
+    await _move_touchpoints(book, entry, old[len(kept) :], new, steps, first=len(kept) + 1)
     inherited = await inherit(connection, lead_id, old=old, new=new, from_sequence=body.from_sequence)
     correction_id = await book.correct(
         entry, old=old, new=new, from_sequence=body.from_sequence, reason=body.reason, borrowed=inherited
@@ -55,6 +56,32 @@ async def correct_lead(
         "superseded": [row["id"] for row in old[body.from_sequence - 1 :]],
         "lead": lead_out(entry.row),
     }
+
+
+async def _move_touchpoints(
+    book: Book, entry: Entry, old: Sequence[Mapping[str, Any]], new: Replayed, steps: Sequence[Step], *, first: int
+) -> None:
+    """Let the touchpoints of the starts that are corrected follow them, and add those of starts that are named anew, with their channel."""
+    starts = {one.journey: one for one in new.transitions[first - 1 :] if one.event in STARTS_JOURNEY}
+    followed = set()
+    for row in old:
+        if row["event"] in STARTS_JOURNEY:
+            start = starts.get(row["journey"])
+            kept = start if start and start.event == row["event"] else None
+            says = (
+                {"at": kept.occurred_at, "channel": kept.step.channel, "campaign": kept.step.campaign} if kept else None
+            )
+            if await store.move_touchpoint(book.connection, entry.id, row, says) and kept:
+                followed.add(kept.journey)
+    for start in starts.values():
+        if start.journey not in followed and start.event != Event.ACQUIRE and steps[start.sequence - first].channel:
+            source: dict[str, Any] = {
+                "channel": start.step.channel,
+                "campaign": start.step.campaign,
+                "utm": {},
+                "journey": start.journey,
+            }
+            book.touch(entry, {**source, **TOUCHED_BY_A_MOVE, "occurred_at": start.occurred_at})
 
 
 def _continued(

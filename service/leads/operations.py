@@ -232,12 +232,16 @@ def _moved(book: Book, entry: Entry, step: Step, body: TransitionCreate, writer:
     return transition_out(row) | {"lead": lead_out(entry.row)}
 
 
+TOUCHED_BY_A_MOVE: Final[Mapping[str, Any]] = {"via": "transition", "matched_by": [], "delivery_id": None}
+"""What a touchpoint says of itself that is only told by the move it came with."""
+
+
 def _touchpoint_in(body: TransitionCreate) -> dict[str, Any] | None:
     """Return the touchpoint that starts a journey, if the request names its channel."""
     if body.channel is None:
         return None
     source: dict[str, Any] = {"channel": body.channel, "campaign": body.campaign, "utm": {}}
-    return source | {"via": "transition", "matched_by": [], "delivery_id": None}
+    return {**source, **TOUCHED_BY_A_MOVE}
 
 
 async def move_leads(

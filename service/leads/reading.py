@@ -82,8 +82,9 @@ async def read_journeys(connection: AsyncConnection, lead_id: UUID) -> dict[str,
 
 
 async def read_touchpoints(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:
-    """Return a lead's touchpoints."""
-    return await _all_of(connection, lead_id, store.read_touchpoints, touchpoint_out)
+    """Return a lead's touchpoints, but for those that only a start told of that was corrected."""
+    told = await _all_of(connection, lead_id, store.read_touchpoints, touchpoint_out)
+    return told | {"data": [one for one in told["data"] if one["journey"]]}
 
 
 async def read_activities(connection: AsyncConnection, lead_id: UUID) -> dict[str, Any]:

@@ -228,7 +228,7 @@ touchpoints = Table(
     Column("channel", Text),
     Column("campaign", Text),
     Column("utm", JSONB, nullable=False),
-    # 'api', 'webhook', 'transition'
+    # 'api', 'webhook', 'transition'. (Journey 0: only a start told of it that was corrected since.)
     Column("via", Text, nullable=False),
     Column("matched_by", ARRAY(Text), nullable=False),
     Column("delivery_id", UUID),

@@ -133,7 +133,7 @@ CHECKS: Final[tuple[tuple[str, TextClause], ...]] = (
     (
         "a touchpoint or an activity is in a journey that the lead does not have",
         text(
-            """SELECT done.lead_id, done.journey FROM (SELECT lead_id, journey FROM touchpoints
+            """SELECT done.lead_id, done.journey FROM (SELECT lead_id, journey FROM touchpoints WHERE journey > 0
                 UNION ALL SELECT lead_id, journey FROM activities) AS done
             LEFT JOIN journeys j ON j.lead_id = done.lead_id AND j.number = done.journey
             WHERE j.lead_id IS NULL LIMIT :most"""

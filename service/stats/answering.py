@@ -22,6 +22,8 @@ from service.stats.remembering import Remembered
 from service.stats.store.counts import first_bucket
 
 MAX_BUCKETS: Final = 2_000
+MAX_PARTS: Final = 50_000
+"""The most buckets, or stages, of all groups of an answer together. A bucket is about a kilobyte."""
 
 # Of seventy groups a funnel is half a megabyte, and a trend of two years or a card a third of one.
 _REMEMBERED: Final = Remembered(16 << 20)
@@ -52,11 +54,25 @@ def remembered(
     return Rendered(_REMEMBERED.recall((question, asked), found, lambda: rendered(answer())))
 
 
+def refuse_too_many(groups: int, each: int = 1) -> None:
+    """Raise `Invalid` for an answer that would be too large to be read by anybody: so many groups, each of so many parts."""
+    if groups * each > MAX_PARTS:
+        parts = f" of {each} parts" if each > 1 else ""
+        raise Invalid(
+            "?group_by",
+            f"makes {groups} groups{parts}, and an answer has no more than {MAX_PARTS} parts in all: filter, or group by less",
+        )
+
+
 async def with_totals(
-    question: Question, ask: Callable[[Question], Awaitable[list[Count]]]
+    question: Question, ask: Callable[[Question], Awaitable[list[Count]]], *, each: int = 1
 ) -> tuple[list[Count], Iterable[Count]]:
-    """Return the counts of the groups, and, to be gone through once, of all of them together."""
+    """Return the counts of the groups, and, to be gone through once, of all of them together.
+
+    ``each`` group has so many parts; `Invalid` if that makes too many.
+    """
     counts = await ask(question)
+    refuse_too_many(len({count[1] for count in counts}), each)
     if "tag" in question.group_by:
         # A lead with several tags is in several groups: only a count of its own says how many there are in all.
         return counts, await ask(ungrouped(question))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from service.stats.estimators.credit import MODELS, RULES, Model, Path, removal_credits
-from service.stats.returns import amount_out
+from service.stats.returns import amount_out, places_of
 from service.stats.touches import Name, Paths
-
-_CENT: Final = Decimal("0.01")
 
 Shares = Mapping[Name, float]
 """What each touched channel is credited with, in wins or in money."""
@@ -61,13 +59,14 @@ def _remove(given: Credits, paths: Paths) -> None:
                 given.revenue.setdefault(currency, {})[name] = share * amount
 
 
-def in_cents(shares: Shares) -> dict[Name, Decimal]:
-    """Return amounts of money in whole cents that add up to what they came from: the largest remainders are rounded up."""
+def in_cents(shares: Shares, currency: str) -> dict[Name, Decimal]:
+    """Return amounts of money in whole cents (or what the currency has) that add up to what they came from: the largest remainders are rounded up."""
+    unit = Decimal(1).scaleb(-places_of(currency))
     exact = {name: Decimal(repr(share)) for name, share in shares.items()}
-    cents = {name: amount.quantize(_CENT, rounding=ROUND_DOWN) for name, amount in exact.items()}
-    missing = int((sum(exact.values(), Decimal(0)).quantize(_CENT) - sum(cents.values(), Decimal(0))) / _CENT)
+    cents = {name: amount.quantize(unit, rounding=ROUND_DOWN) for name, amount in exact.items()}
+    missing = int((sum(exact.values(), Decimal(0)).quantize(unit) - sum(cents.values(), Decimal(0))) / unit)
     for name in sorted(exact, key=lambda name: (cents[name] - exact[name], name is None, name or ""))[:missing]:
-        cents[name] += _CENT
+        cents[name] += unit
     return cents
 
 
@@ -76,7 +75,7 @@ def credit_lines(paths: Paths, addresses: Mapping[Name, str]) -> list[dict[str, 
     credits_of = attribute(paths)
     whole, touched = paths.wins, paths.touched
     revenue = {
-        model: {currency: in_cents(shares) for currency, shares in sorted(found.revenue.items())}
+        model: {currency: in_cents(shares, currency) for currency, shares in sorted(found.revenue.items())}
         for model, found in credits_of.items()
     }
     last = credits_of["last"].wins
@@ -90,7 +89,8 @@ def credit_lines(paths: Paths, addresses: Mapping[Name, str]) -> list[dict[str, 
                     "wins": found.wins.get(name, 0.0),
                     "share": found.wins.get(name, 0.0) / whole if whole else None,
                     "revenue": {
-                        currency: amount_out(cents.get(name, Decimal(0))) for currency, cents in revenue[model].items()
+                        currency: amount_out(cents.get(name, Decimal(0)), currency)
+                        for currency, cents in revenue[model].items()
                     },
                 }
                 for model, found in credits_of.items()

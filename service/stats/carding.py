@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.stats.answering import Work, at_once, ungrouped
+from service.stats.answering import Work, at_once, refuse_too_many, ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.calendars import day_start
 from service.stats.kpis import Pace, Places, Side, Worth, card, paces
@@ -34,6 +34,7 @@ class _Answered(NamedTuple):
 Spans = tuple[Question, Question]
 """The question for the period before, and for the period."""
 
+_FIGURES: Final = 5
 _WEEK: Final = 7
 _DAY: Final = timedelta(days=1)
 
@@ -54,6 +55,7 @@ async def kpis(connection: AsyncConnection, query: KpisQuery, *, now: datetime, 
     )
     spans = (earlier, question)
     told = await _told(connection, spans)
+    refuse_too_many(len({row[2 : 2 + len(question.group_by)] for row in told}), _FIGURES)
     are_parts = _are_parts(question) or not question.group_by
     of_all = None if are_parts else await _told(connection, _alone(spans))
     return work(question, ("kpis", earlier.start), [*told, *(of_all or [])], lambda: _answer(spans, told, of_all))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +21,9 @@ from service.stats.store.paths import read_paths
 from service.stats.touches import Name
 from service.stats.wording import attribution_text
 
+# The Markov model solves a system of as many equations: at so many it takes some seconds.
+_MOST_NAMES: Final = 2_000
+
 
 async def attribution(connection: AsyncConnection, query: AttributionQuery, *, now: datetime) -> dict[str, Any]:
     """Answer, in the form of `AttributionOut`, which touches are credited with the wins of journeys that started in the interval."""
@@ -30,6 +33,10 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
     question = question_of(query, mode="cohort", now=now)
     lookback = parse_duration(query.lookback, pointer="?lookback") if query.lookback is not None else None
     paths, revenue = await read_paths(connection, question, by=query.by, lookback=lookback)
+    if len(paths.names) > _MOST_NAMES:
+        raise Invalid(
+            "?by", f"more than {_MOST_NAMES} of them touched these journeys: choose some of them, or a shorter time"
+        )
     addresses = Addresses.of(question, (), behind="attribution").between(question.start, question.end)
     limit = f"&window={duration(lookback)}" if lookback is not None else ""
 
@@ -46,7 +53,7 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
         "totals": {
             "journeys": paths.wins + paths.not_won.total(),
             "wins": paths.wins,
-            "revenue": {currency: amount_out(amount) for currency, amount in sorted(revenue.items())},
+            "revenue": {currency: amount_out(amount, currency) for currency, amount in sorted(revenue.items())},
             "leads": funnel.at(LAST, REACHED),
         },
     }

@@ -7,7 +7,8 @@ comes from the absorbing chain of the moves between stages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from math import inf, sqrt
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -17,13 +18,18 @@ from service.stats.estimators.survival import Floats, Integers
 from service.stats.learning import AGES, OPEN_RUNGS, Chance, Lives, Model, Place, learn, places, standing
 from service.stats.wilson import ENOUGH, Z95
 
+_MOSTLY: Final = 0.8
+"""Less than this share of the open journeys with a chance that enough were followed for is too little."""
+
 
 def predicted(model: Model, stage: Integers, age: Integers, horizon: float) -> Floats:
-    """Return the chance of each journey that stands somewhere; 0 for the others."""
-    chances = np.zeros((len(OPEN_RUNGS) + 1, len(AGES) + 1))
+    """Return the chance of each journey that stands somewhere; nan where none can be told."""
+    chances = np.full((len(OPEN_RUNGS) + 1, len(AGES) + 1), np.nan)
     for number in range(len(OPEN_RUNGS)):
         for klass in range(len(AGES)):
-            chances[number, klass] = model.at((number, klass), horizon).share
+            chance = model.at((number, klass), horizon)
+            if chance is not None:
+                chances[number, klass] = chance.share
     # The last row and column are those of nowhere.
     return chances[stage, age]
 
@@ -62,13 +68,19 @@ def open_ones(lives: Lives, now: float) -> dict[Place, Worth]:
 def expected(model: Model, opened: Mapping[Place, Worth], horizon: float) -> dict[str, Any]:
     """Return the wins and the revenue to be expected of the open journeys within a horizon, with 95 % intervals.
 
-    The variance is that of the journeys themselves (each wins or does not) and that of the chances they are given.
+    The variance is that of the journeys themselves (each wins or does not) and that of the chances they are given. Where nobody was ever followed
+    as far there is no chance to be told: what may come of those journeys is not in the figures, and they are counted by themselves.
     """
     wins = variance = 0.0
     revenue: dict[str, list[float]] = {}
     untold = 0.0
+    seen = sure = 0
     for place, worth in sorted(opened.items()):
         chance = model.at(place, horizon)
+        if chance is None:
+            continue
+        seen += worth.journeys
+        sure += worth.journeys if chance.is_sure else 0
         wins += worth.journeys * chance.share
         variance += worth.journeys * chance.share * (1 - chance.share) + worth.journeys**2 * chance.variance
         untold += worth.untold * chance.share
@@ -76,17 +88,20 @@ def expected(model: Model, opened: Mapping[Place, Worth], horizon: float) -> dic
             sums = revenue.setdefault(currency, [0.0, 0.0])
             sums[0] += chance.share * amounts
             sums[1] += chance.share * (1 - chance.share) * squares + amounts**2 * chance.variance
+    number = sum(worth.journeys for worth in opened.values())
     return {
         "days": horizon,
-        "wins": _interval(wins, variance),
+        "wins": _interval(wins, variance, most=seen) if seen or not number else None,
         "revenue": {currency: _interval(*sums) for currency, sums in sorted(revenue.items())},
         "wins_without_amount": untold,
+        "open_without_chance": number - seen,
+        "insufficient_data": sure < _MOSTLY * number,
     }
 
 
-def _interval(mean: float, variance: float) -> dict[str, float]:
-    reach = Z95 * variance**0.5
-    return {"expected": float(mean), "low": float(max(0.0, mean - reach)), "high": float(mean + reach)}
+def _interval(mean: float, variance: float, *, most: float = inf) -> dict[str, float]:
+    reach = Z95 * sqrt(variance)
+    return {"expected": mean, "low": max(0.0, mean - reach), "high": min(mean + reach, most)}
 
 
 def chance_table(model: Model, opened: Mapping[Place, Worth], horizons: Sequence[float]) -> list[dict[str, Any]]:
@@ -97,31 +112,34 @@ def chance_table(model: Model, opened: Mapping[Place, Worth], horizons: Sequence
             count = opened[number, klass].journeys if (number, klass) in opened else 0
             if not count:
                 continue
-            chances = [model.at((number, klass), horizon) for horizon in horizons]
+            chances = {horizon: model.at((number, klass), horizon) for horizon in horizons}
             table.append(
                 {
                     "stage": name,
                     "from_days": first,
                     "to_days": AGES[klass + 1] if klass + 1 < len(AGES) else None,
                     "open": count,
-                    "learnt_from": chances[0].learnt_from,
-                    "insufficient_data": chances[0].learnt_from < ENOUGH,
-                    "chances": [
-                        {"days": horizon, "share": chance.share, **_bounds(chance)}
-                        for horizon, chance in zip(horizons, chances, strict=True)
-                    ],
+                    "learnt_from": max(chance.learnt_from if chance else 0 for chance in chances.values()),
+                    "insufficient_data": any(chance is None or not chance.is_sure for chance in chances.values()),
+                    "chances": [_told(horizon, chance) for horizon, chance in chances.items()],
                 }
             )
     return table
 
 
-def _bounds(chance: Chance) -> dict[str, float]:
-    reach = Z95 * chance.variance**0.5
-    return {"low": max(0.0, chance.share - reach), "high": min(1.0, chance.share + reach)}
+def _told(horizon: float, chance: Chance | None) -> dict[str, Any]:
+    return {
+        "days": horizon,
+        "share": chance.share if chance else None,
+        "low": chance.low if chance else None,
+        "high": chance.high if chance else None,
+        "followed": chance.followed if chance else 0,
+        "insufficient_data": chance is None or not chance.is_sure,
+    }
 
 
 def backtest(lives: Lives, now: float, horizon: float) -> dict[str, Any]:
-    """Return how good the forecast would have been a horizon ago, made of what could be known then.
+    """Return how good the forecast would have been a horizon ago, made of what could be known then, for the journeys it had a chance for.
 
     ``baseline`` is the Brier score of giving each open journey the share that was won in the end; ``skill`` how much of it was saved.
     """
@@ -130,6 +148,8 @@ def backtest(lives: Lives, now: float, horizon: float) -> dict[str, Any]:
     stage, age = standing(lives, then)
     here = np.flatnonzero(stage >= 0)
     chances = predicted(model, stage[here], places(stage[here], age[here]), horizon)
+    told = ~np.isnan(chances)
+    here, chances = here[told], chances[told]
     won = lives.won[here]
     happened = ((won > then) & (won <= now)).astype(np.float64)
     score = brier_score(happened, chances)

@@ -16,8 +16,9 @@ from service.stats.estimators.judging import (
     means_differ,
     rate_ratio,
     share_difference,
+    shares_differ,
+    split_differs,
     sums_differ,
-    two_shares,
 )
 from service.stats.funnel import rate
 from service.stats.question import Addresses, Key, Question
@@ -25,6 +26,9 @@ from service.stats.returns import Money, WinTimes, Yield, amount_out
 
 NOISE: Final = 0.05
 """A difference with a p-value below this is called more than noise."""
+
+_ENOUGH: Final = 8
+"""Wins of either period from which on ranks and sums are as good as normal: below it there is too little to judge their difference by."""
 
 _NOW: Final = 2
 
@@ -150,7 +154,7 @@ def _new_leads(now: Side, before: Side) -> dict[str, Any]:
 def _conversion(now: Side, before: Side) -> dict[str, Any]:
     one, other = (now.won, now.won + now.lost), (before.won, before.won + before.lost)
     difference, low, high = share_difference(one, other) or (None, None, None)
-    p_value = two_shares(one, other) if difference is not None else None
+    p_value = shares_differ(one, other) if difference is not None else None
     return {
         "value": rate(*one),
         "previous": rate(*other),
@@ -164,7 +168,7 @@ def _conversion(now: Side, before: Side) -> dict[str, Any]:
 
 def _time_to_win(now: Side, before: Side, pace: Pace) -> dict[str, Any]:
     one, other = now.found, before.found
-    p_value = pace.p_value if one.wins and other.wins else None
+    p_value = pace.p_value if min(one.wins, other.wins) >= _ENOUGH else None
     return {
         "median_days": pace.median,
         "mean_days": one.mean_days,
@@ -180,33 +184,32 @@ def _time_to_win(now: Side, before: Side, pace: Pace) -> dict[str, Any]:
 def _money(currency: str, now: Side, before: Side) -> dict[str, Any]:
     one, other = (side.found.money.get(currency) or Money() for side in (now, before))
     here, there = _moments(one), _moments(other)
+    is_enough = min(one.paid_wins, other.paid_wins) >= _ENOUGH
     return {
         "currency": currency,
-        "revenue": _changed(
-            one.revenue, other.revenue, sums_differ(here, there) if one.paid_wins and other.paid_wins else None
-        ),
+        "revenue": _changed(currency, one.revenue, other.revenue, sums_differ(here, there) if is_enough else None),
         "revenue_per_customer": _changed(
+            currency,
             _per(one.revenue, one.paid_wins),
             _per(other.revenue, other.paid_wins),
-            means_differ((one.paid_wins, *here), (other.paid_wins, *there))
-            if min(one.paid_wins, other.paid_wins) > 1
-            else None,
+            means_differ((one.paid_wins, *here), (other.paid_wins, *there)) if is_enough else None,
         ),
         "cost_per_customer": _changed(
+            currency,
             _cost(one, now.found.customers),
             _cost(other, before.found.customers),
             _cost_noise(one, other, now.found.customers, before.found.customers),
         ),
-        "lifetime_value": _changed(_lifetime(currency, now), _lifetime(currency, before), None),
+        "lifetime_value": _changed(currency, _lifetime(currency, now), _lifetime(currency, before), None),
     }
 
 
-def _changed(value: Decimal | None, previous: Decimal | None, p_value: float | None) -> dict[str, Any]:
+def _changed(currency: str, value: Decimal | None, previous: Decimal | None, p_value: float | None) -> dict[str, Any]:
     change = float(value / previous - 1) if value is not None and previous else None
     told = p_value if change is not None else None
     return {
-        "value": amount_out(value),
-        "previous": amount_out(previous),
+        "value": amount_out(value, currency),
+        "previous": amount_out(previous, currency),
         "change": change,
         "p_value": told,
         "more_than_noise": _is_more_than_noise(told),
@@ -230,12 +233,8 @@ def _cost_noise(one: Money, other: Money, customers: int, others: int) -> float 
     spent = one.spend + other.spend
     if not spent or not customers + others:
         return None
-    expected = float(one.spend / spent)
-    variance = (customers + others) * expected * (1 - expected)
-    if variance <= 0:
-        return None
-    # The binomial's distance in standard deviations, put as two counts that are that far apart.
-    return sums_differ((customers, variance), ((customers + others) * expected, 0.0))
+    share = float(one.spend / spent)
+    return split_differs(customers, others, share) if 0 < share < 1 else None
 
 
 def _lifetime(currency: str, side: Side) -> Decimal | None:

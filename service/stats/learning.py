@@ -47,11 +47,22 @@ class Lives(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """The chance of a win within a horizon, its variance, and of how many journeys it was learnt."""
+    """The chance of a win within a horizon with its 95 % bounds and variance, and of how many journeys it was learnt.
+
+    ``followed`` are those of them of whom it is known what became of them within the horizon.
+    """
 
     share: float
+    low: float
+    high: float
     variance: float
     learnt_from: int
+    followed: int
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether enough were followed to rest a plan on it."""
+        return self.followed >= ENOUGH
 
 
 Place = tuple[int, int]
@@ -64,16 +75,16 @@ class Model:
 
     chances: Mapping[tuple[Place, float], Chance]
 
-    def at(self, place: Place, horizon: float) -> Chance:
-        """Return the chance at a place; where too few were seen, that of the next younger age class of the stage."""
+    def at(self, place: Place, horizon: float) -> Chance | None:
+        """Return the chance at a place; where too few were followed as far, that of the next younger age class of the stage.
+
+        If there are too few in all of them, it is that of which most were followed; None if in none of them anybody was.
+        """
         stage, age = place
-        while True:
-            found = self.chances.get(((stage, age), horizon))
-            if found and (found.learnt_from >= ENOUGH or age == 0):
-                return found
-            if age == 0:
-                return Chance(0.0, 0.0, 0)
-            age -= 1
+        known = [self.chances.get(((stage, klass), horizon)) for klass in range(age, -1, -1)]
+        found = [chance for chance in known if chance is not None]
+        sure = (chance for chance in found if chance.is_sure)
+        return next(sure, max(found, key=lambda chance: chance.followed, default=None))
 
 
 def standing(lives: Lives, at: float) -> tuple[Integers, Floats]:
@@ -104,7 +115,9 @@ def learn(lives: Lives, until: float, horizons: Sequence[float]) -> Model:
                 continue
             curve = coming(spans, 1)
             for horizon in horizons:
-                chances[(stage, age), horizon] = Chance(*curve.told(horizon), len(spans))
+                told = curve.at(horizon)
+                if told is not None:
+                    chances[(stage, age), horizon] = Chance(*told[:-1], len(spans), told.watched)
     return Model(chances)
 
 

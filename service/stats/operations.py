@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.stats.answering import Work, at_once, bounds_of, ungrouped, with_totals
+from service.stats.answering import Work, at_once, bounds_of, refuse_too_many, ungrouped, with_totals
 from service.stats.asking import LONGEST_WINDOW, parse_duration, question_of
 from service.stats.calendars import Interval
 from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
 from service.stats.flow import Moves, distinct, flow_groups, flows
-from service.stats.funnel import MoveCount, cohort_groups, order_of, period_groups
+from service.stats.funnel import RUNGS, STAGES, MoveCount, cohort_groups, order_of, period_groups
 from service.stats.maturity import maturity_of
 from service.stats.occupancy import balances, occupancy_groups
 from service.stats.question import Key, Question, definition, duration
@@ -43,7 +43,7 @@ async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: dateti
     if horizon is not None and (question.mode == "period" or question.window is not None):
         raise Invalid("?horizon", "belongs to cohort mode without a window: it looks at how old journeys are")
     if question.mode == "period":
-        moves, all_moves = await with_totals(question, lambda asked: _moves_until(connection, asked))
+        moves, all_moves = await with_totals(question, lambda asked: _moves_until(connection, asked), each=len(STAGES))
 
         def what_happened() -> dict[str, Any]:
             whole = period_groups(ungrouped(question), all_moves)
@@ -52,7 +52,7 @@ async def funnel(connection: AsyncConnection, query: FunnelQuery, *, now: dateti
         return work(question, "funnel", moves, what_happened)
     bounds = (question.low, question.high)
     cells, all_cells = await with_totals(
-        question, lambda asked: cohort_counts(connection, asked, bounds, alone=horizon is None)
+        question, lambda asked: cohort_counts(connection, asked, bounds, alone=horizon is None), each=len(RUNGS)
     )
 
     def how_far() -> dict[str, Any]:
@@ -118,11 +118,13 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
     asked = ("trend", query.interval, *bounds)
     if question.mode == "cohort":
         cells, all_cells = await with_totals(
-            question, lambda asked: cohort_counts(connection, asked, edges, alone=True)
+            question, lambda asked: cohort_counts(connection, asked, edges, alone=True), each=len(bounds)
         )
         return work(question, asked, cells, lambda: answer(progress(question, cells), progress(question, all_cells)))
     moves, all_moves = await with_totals(
-        question, lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False, alone=True)
+        question,
+        lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False, alone=True),
+        each=len(bounds),
     )
     return work(question, asked, moves, lambda: answer(entries(moves), entries(all_moves)))
 
@@ -136,7 +138,9 @@ async def flow(connection: AsyncConnection, query: FlowQuery, *, now: datetime, 
     of_all: Iterable[MoveCount] = []
     if edges:
         counted, of_all = await with_totals(
-            question, lambda asked: move_counts(connection, asked, edges, since=edges[0], alone=not query.distinct)
+            question,
+            lambda asked: move_counts(connection, asked, edges, since=edges[0], alone=not query.distinct),
+            each=len(bounds),
         )
 
     def answer(
@@ -173,7 +177,7 @@ async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: 
     instants = await bounds_of(connection, question, query.interval) if series else [question.end]
     edges = [BEGINNING, *instants[:-1], question.high]
     counted, of_all = await with_totals(
-        question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING, alone=True)
+        question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING, alone=True), each=len(instants)
     )
     interval = query.interval if series else None
 
@@ -202,6 +206,7 @@ async def _velocities(
     connection: AsyncConnection, question: Question, until: datetime, *, curve: bool
 ) -> list[dict[str, Any]]:
     paces = await read_paces(connection, question, now=until)
+    refuse_too_many(len(paces), len(STAGES))
     keys = sorted(paces, key=lambda key: (-len(paces[key]), order_of(key))) if question.group_by else [()]
 
     def group(key: Key) -> dict[str, Any]:
@@ -227,7 +232,7 @@ async def cohorts(connection: AsyncConnection, query: CohortsQuery, *, now: date
     async def counts(asked: Question) -> list[AgeCount]:
         return await age_counts(connection, asked, edges, stage=query.milestone, size=size) if edges else []
 
-    counted, of_all = await with_totals(question, counts)
+    counted, of_all = await with_totals(question, counts, each=len(bounds) * query.ages)
     ages = Ages(size, query.ages, min(now, question.known_at or now))
     text = cohorts_text(question, query.milestone, query.interval)
     asked = {"interval": query.interval, "milestone": query.milestone, "age": duration(size), "ages": query.ages}

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.stats.answering import ungrouped
+from service.stats.answering import refuse_too_many, ungrouped
 from service.stats.asking import parse_zone, question_of
 from service.stats.definitions import REACHED, STARTED, WON
 from service.stats.funnel import RUNGS, CellCount, add_up
@@ -30,6 +30,7 @@ async def channels(connection: AsyncConnection, query: ChannelsQuery, *, now: da
         raise Invalid("?window", "belongs to the funnel: revenue that came later would be missing")
     question = question_of(query, mode=query.mode, now=now)
     yields = await yields_of(connection, question)
+    refuse_too_many(len(yields))
     whole = yields if not question.group_by else await _whole(connection, question, yields)
     described = definition(question, channels_text(question))
     return {

@@ -22,6 +22,8 @@ REPURCHASED: Final = str(Stage.OPPORTUNITY)
 COSTED: Final = frozenset({"channel", "campaign"})
 """What money is spent on: a question by anything else has no costs."""
 
+_THOUSANDTHS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
 _DAY: Final = timedelta(days=1)
 
 
@@ -70,7 +72,7 @@ class Money:
     revenue: Decimal = Decimal(0)
     squares: Decimal = Decimal(0)
     spend: Decimal = Decimal(0)
-    budget: Decimal = Decimal(0)
+    budget: Decimal | None = None
     paid_wins: int = 0
     is_spent: bool = False
 
@@ -79,7 +81,8 @@ class Money:
         self.revenue += other.revenue
         self.squares += other.squares
         self.spend += other.spend
-        self.budget += other.budget
+        if other.budget is not None:
+            self.budget = (self.budget or Decimal(0)) + other.budget
         self.paid_wins += other.paid_wins
         self.is_spent = self.is_spent or other.is_spent
 
@@ -167,13 +170,14 @@ def add_spending(
             key = tuple(held[name] for name in question.group_by)
             money = yields.setdefault(key, Yield()).money[spent.currency]
             money.spend += spent.amount * share
-            money.budget += (spent.budget or Decimal(0)) * share
+            if spent.budget is not None:
+                money.budget = (money.budget or Decimal(0)) + spent.budget * share
             money.is_spent = True
 
 
 def has_costs(question: Question) -> bool:
-    """Say whether the question's groups are ones that money is spent on."""
-    return question.dimensions <= COSTED
+    """Say whether the question's groups are ones that money is spent on, and it is asked as it is now: what was known of spending is not kept."""
+    return question.dimensions <= COSTED and question.known_at is None
 
 
 def _is_asked_for(question: Question, spent: Spent) -> bool:
@@ -219,24 +223,29 @@ def money_line(currency: str, money: Money, found: Yield, *, costed: bool) -> di
     spent = money.spend if costed and money.is_spent else None
     return {
         "currency": currency,
-        "revenue": amount_out(money.revenue),
-        "revenue_per_win": amount_out(money.revenue / money.paid_wins) if money.paid_wins else None,
-        "spend": amount_out(spent),
-        "budget": amount_out(money.budget) if spent is not None else None,
-        "cost_per_lead": _per(spent, found.leads),
-        "cost_per_opportunity": _per(spent, found.opportunities),
-        "cost_per_customer": _per(spent, found.customers),
+        "revenue": amount_out(money.revenue, currency),
+        "revenue_per_win": amount_out(money.revenue / money.paid_wins, currency) if money.paid_wins else None,
+        "spend": amount_out(spent, currency),
+        "budget": amount_out(money.budget, currency) if spent is not None else None,
+        "cost_per_lead": _per(spent, found.leads, currency),
+        "cost_per_opportunity": _per(spent, found.opportunities, currency),
+        "cost_per_customer": _per(spent, found.customers, currency),
         "roi": float((money.revenue - spent) / spent) if spent else None,
     }
 
 
-def _per(spent: Decimal | None, count: int) -> str | None:
-    return amount_out(spent / count) if spent is not None and count else None
+def _per(spent: Decimal | None, count: int, currency: str) -> str | None:
+    return amount_out(spent / count, currency) if spent is not None and count else None
 
 
-def amount_out(amount: Decimal | None) -> str | None:
-    """Return an amount as a decimal string with two places, or None."""
-    return None if amount is None else f"{amount:.2f}"
+def places_of(currency: str | None) -> int:
+    """Return how many decimal places amounts of a currency are told with: two, or three where it has a thousandth (ISO 4217)."""
+    return 3 if currency in _THOUSANDTHS else 2
+
+
+def amount_out(amount: Decimal | None, currency: str | None) -> str | None:
+    """Return an amount as a decimal string with the places of its currency, or None."""
+    return None if amount is None else f"{amount:.{places_of(currency)}f}"
 
 
 def in_order(yields: Mapping[Key, Yield]) -> Sequence[Key]:

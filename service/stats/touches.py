@@ -66,6 +66,11 @@ class Paths:
     touched: Counter[Name] = field(default_factory=Counter)
 
     @property
+    def names(self) -> set[Name]:
+        """Return all that any journey was touched by."""
+        return {name for path in (*self.not_won, *(path for path, _ in self.won)) for name in path}
+
+    @property
     def wins(self) -> int:
         """Return how many journeys were won."""
         return sum(count for count, _ in self.won.values())

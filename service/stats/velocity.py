@@ -6,7 +6,7 @@ cumulative incidence, never one minus a survival curve that takes the churned fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -27,6 +27,8 @@ OTHER: Final = 2
 
 _QUANTILES: Final = (("p25", 0.25), ("p50", 0.5), ("p75", 0.75), ("p90", 0.9))
 _POINTS: Final = 200
+_ONE_AND_UNTOLD: Final = 2
+"""So many lines are there, if there is one currency and journeys without an amount."""
 
 
 Found = Callable[[], Spans]
@@ -109,9 +111,22 @@ def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def pipeline(one: Pipeline) -> dict[str, Any]:
-    """Return what the open opportunities of one currency yield a day: open x decided win rate x mean amount won / mean days to win."""
-    won = rate(one.won, one.decided)
+def pipeline_lines(found: Sequence[Pipeline]) -> list[dict[str, Any]]:
+    """Return what the open opportunities of each currency yield a day, in the form of `PipelineOut`.
+
+    The win rate is that of all journeys together: what is lost seldom has an amount, so that of those of one currency nearly all were won. For
+    the same reason opportunities without an amount are taken for ones of the only currency there is, if there is only one.
+    """
+    whole = rate(sum(one.won for one in found), sum(one.decided for one in found))
+    lines = sorted(found, key=lambda one: (one.currency is None, one.currency))
+    if len(lines) == _ONE_AND_UNTOLD and lines[-1].currency is None:
+        only, untold = lines
+        lines = [only._replace(open=only.open + untold.open)]
+    return [_pipeline(one, whole) for one in lines]
+
+
+def _pipeline(one: Pipeline, won: dict[str, Any]) -> dict[str, Any]:
+    """Return the line of one currency: open x decided win rate x mean amount won / mean days to win."""
     amount = one.amount / one.won if one.amount is not None and one.won else None
     days = float(one.days) / one.won if one.days is not None and one.won else None
     known = amount is not None and days and won["rate"] is not None
@@ -119,9 +134,9 @@ def pipeline(one: Pipeline) -> dict[str, Any]:
         "currency": one.currency,
         "open_opportunities": one.open,
         "win_rate": won,
-        "mean_amount": amount_out(amount),
+        "mean_amount": amount_out(amount, one.currency),
         "mean_days_to_win": days,
-        "per_day": amount_out(one.open * Decimal(won["rate"]) * amount / Decimal(days))
+        "per_day": amount_out(one.open * Decimal(won["rate"]) * amount / Decimal(days), one.currency)
         if known and amount and days
         else None,
     }
@@ -147,7 +162,7 @@ def velocity_group(
         "journeys": coming_to[LAST]["journeys"],
         "time_to": coming_to,
         "time_in": dict(zip(STAGES, told[len(coming_to) :], strict=True)),
-        "pipeline": [pipeline(one) for one in sorted(pipelines, key=lambda one: (one.currency is None, one.currency))],
+        "pipeline": pipeline_lines(pipelines),
     }
 
 

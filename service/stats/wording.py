@@ -74,7 +74,7 @@ def channels_text(question: Question) -> str:
     return (
         f"{_common(question)} {how}. customers: wins that are no repurchase. Spending is spread evenly over the days of its period, by "
         f"the calendar of {question.tz}. roi: (revenue - spend) / spend. Each currency by itself, nothing converted; costs are null where "
-        "nothing was spent, or where the groups are not channels or campaigns."
+        "nothing was spent, where the groups are not channels or campaigns, or with known_at (what was known of spending is not kept)."
     )
 
 
@@ -85,8 +85,9 @@ def kpis_text(question: Question) -> str:
         "period, but for churned customers). time_to_win: from the start of a journey to its win, of the period's wins; the median in whole "
         "days. cost_per_customer: spending of the period / its customers (wins that are no repurchase). revenue: of the period's wins. "
         "lifetime_value: all revenue until the period's end / all customers until then. Each against the period of the same length before; "
-        "more_than_noise: p < 0.05 (counts: Poisson; shares: z-test, bounds by Newcombe; times: Mann-Whitney; amounts: normal), one "
-        "figure at a time."
+        "more_than_noise: p < 0.05 (counts and costs: binomial, exact up to a hundred; shares: Fisher's exact test where few are "
+        "expected, or else z-test, bounds by Newcombe; times: Mann-Whitney; amounts: normal; times and amounts from 8 wins in either period on, "
+        "and null below), one figure at a time."
     )
 
 
@@ -117,7 +118,8 @@ def forecast_text(question: Question) -> str:
     return (
         f"{_common(question)} A journey's chance of a win within 30, 60 or 90 days is the cumulative incidence of wins (Aalen and Johansen's "
         "estimator, churn competing, open ones censored) among journeys that once had stood as long in the same stage; its stage is as far as "
-        "it has come. Where fewer than 30 were seen, the next younger age class speaks. expected: the sum of the chances; its 95 % interval "
+        "it has come. Where fewer than 30 were followed as long, the next younger age class speaks; where nobody was, there is no "
+        "chance (null), and such journeys are only counted (open_without_chance). expected: the sum of the chances; its 95 % interval "
         "holds the journeys' own luck and the uncertainty of the chances. revenue: chance x amount told of the journey, by currency. "
         "in_the_end: from the absorbing chain of all moves in the interval. backtest: the same forecast made so many days ago of what was "
         "known of that time, held against what happened."
@@ -141,8 +143,9 @@ def velocity_text(question: Question) -> str:
         f"{_common(question)} time_to: days from the start of a journey until it came to the stage ({how}); who is on the way counts as "
         "that (censored), and who churned before will not come (a competing end): Aalen and Johansen's estimator. time_in: days between "
         "entering a stage and leaving it, for whatever; stays that last are censored: Kaplan and Meier's estimator. p25 to p90: by when "
-        "that share of all has come or left; null if that cannot be seen. pipeline: open opportunities x (won / (won + churned)) x mean "
-        "amount won / mean days to win, by currency, nothing converted. insufficient_data: fewer than 30 came or left."
+        "that share of all has come or left; null if that cannot be seen. pipeline: open opportunities x (won / (won + churned) of "
+        "all journeys) x mean amount won / mean days to win, by currency, nothing converted; opportunities without an amount are taken for ones "
+        "of the only currency, if there is only one. insufficient_data: fewer than 30 came or left."
     )
 
 

@@ -77,14 +77,20 @@ def test_nested_rows_become_columns_and_lines():
             "stages": [{"stage": "won", "step": {"rate": 0.5}}, {"stage": "lost"}],
         },
         {"key": {"channel": None}, "tags": [], "stages": []},
+        {"key": {"channel": ""}, "tags": [], "stages": [{"stage": "open", "ages": [{"age": 1}, {"age": 2}]}]},
     ]
 
     assert table(to_csv(rows)) == [
-        ["key.channel", "tags", "stages.stage", "stages.step.rate", "stages"],
+        ["key.channel", "tags", "stages.stage", "stages.step.rate", "stages.ages.age"],
         ["web", "a;b", "won", "0.5", ""],
         ["web", "a;b", "lost", "", ""],
         ["", "", "", "", ""],
+        ["", "", "open", "", "1"],
+        ["", "", "open", "", "2"],
     ]
+    # What has no value is an empty cell, an empty text one of quotation marks.
+    *_, missing, empty, _ = to_csv(rows).decode().splitlines()
+    assert (missing[:2], empty[:4]) == (",,", '"",,')
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])

@@ -143,7 +143,7 @@ async def test_the_very_first_step_can_be_corrected(client: AsyncClient, late, c
     assert (lead["acquired_at"], lead["stage"]) == (on(3), "won")
     assert (await rows(late, "journeys"))[0]["channel"] == "fair"
     assert (lead["channel"], lead["campaign"]) == ("fair", None)
-    assert [one["channel"] for one in await rows(late, "touchpoints")] == ["web"]
+    assert [(one["channel"], one["occurred_at"]) for one in await rows(late, "touchpoints")] == [("fair", on(3))]
     listed = (await client.get("/v1/leads?channel=fair")).json()["data"]
     assert [one["id"] for one in listed] == [late["id"]]
     assert (await reached(channel="fair"))["won"] == 1
@@ -171,7 +171,8 @@ async def test_journeys_follow_and_keep_their_channels(ada, walk, correct, rows,
         "opportunity",
         on(4),
     )
-    assert [one["journey"] for one in await rows(lead, "touchpoints")] == [1, 2, 2]
+    # The fair was named by a start that there never was.
+    assert [(one["journey"], one["channel"]) for one in await rows(lead, "touchpoints")] == [(1, "web"), (2, "webinar")]
     assert (await reached(channel="fair"))["acquired"] == 0
     assert (await reached(channel="webinar"))["opportunity"] == 1
     assert await faults() == []

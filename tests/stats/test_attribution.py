@@ -132,9 +132,11 @@ async def test_touches_at_once_stand_in_the_order_they_were_told_of(
 @given(st.dictionaries(st.sampled_from("abcdefg"), st.floats(0, 1e6), min_size=1))
 def test_cents_add_up(shares: dict[str, float]) -> None:
     total = sum((Decimal(repr(share)) for share in shares.values()), Decimal(0)).quantize(Decimal("0.01"))
-    cents = in_cents(shares)
+    cents = in_cents(shares, "EUR")
     assert sum(cents.values()) == total
     assert all(abs(cents[name] - Decimal(repr(share))) < Decimal("0.01") for name, share in shares.items())
+    thousandths = in_cents(shares, "KWD")
+    assert all(abs(thousandths[name] - Decimal(repr(share))) < Decimal("0.001") for name, share in shares.items())
 
 
 paths = st.lists(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 from httpx import AsyncClient
@@ -117,6 +119,46 @@ def test_the_end_is_that_of_the_chain() -> None:
     assert in_the_end({("acquired", "cleaned"): 3})[0]["won"] == 0.0
 
 
+def test_what_nobody_has_lived_to_see_is_not_foreseen() -> None:
+    # Fifty stand open for thirty days and one was won after 35: of sixty days nothing is known but by that one.
+    still = np.full((51, 4), np.nan)
+    still[:, 0] = 100.0
+    still[50, 0] = 0.0
+    won = np.where(np.arange(51) == 50, 35.0, np.nan)
+    young = Lives(still, won, np.full(51, np.nan), np.full(51, np.nan), np.full(51, "EUR"))
+    model, opened = learn(young, 130.0, [30.0, 60.0]), open_ones(young, 130.0)
+    soon, later = (expected(model, opened, horizon) for horizon in (30.0, 60.0))
+    # Of those that stood there from the beginning, all were followed for thirty days, and none was won.
+    assert (soon["wins"]["expected"], soon["insufficient_data"], soon["open_without_chance"]) == (0.0, False, 0)
+    assert 2 < soon["wins"]["high"] < 10
+    assert later["insufficient_data"]
+    assert later["wins"]["expected"] == 50.0
+    assert later["wins"]["low"] < 30.0
+    # Without that one, nothing at all.
+    nobody = young.chosen(np.arange(50))
+    nothing = expected(learn(nobody, 130.0, [60.0]), open_ones(nobody, 130.0), 60.0)
+    assert (nothing["wins"], nothing["open_without_chance"], nothing["insufficient_data"]) == (None, 50, True)
+    assert backtest(nobody, 130.0, 60.0)["journeys"] == 0
+
+
+async def test_a_share_of_everything_is_foreseen_too(client: AsyncClient) -> None:
+    now = datetime.now(UTC)
+    for number, hours in enumerate((1, 2, 3, 5)):
+        at = now - timedelta(days=3)
+        lead = {"email": f"a{number}@example.com", "channel": "mini", "occurred_at": at.isoformat()}
+        made = (await client.post("/v1/leads", json=lead)).json()
+        move = {"event": "win", "allow_skip": True, "occurred_at": (at + timedelta(hours=hours)).isoformat()}
+        assert (await client.post(f"/v1/leads/{made['id']}/transitions", json=move)).is_success
+    at = now - timedelta(hours=3, minutes=40)
+    lead = {"email": "open@example.com", "channel": "mini", "occurred_at": at.isoformat()}
+    assert (await client.post("/v1/leads", json=lead)).is_success
+    answer = await client.get("/v1/stats/forecast?channel=mini")
+    assert answer.status_code == 200
+    assert ForecastOut.model_validate_json(answer.content).expected[0].insufficient_data
+    stage = (await client.get("/v1/stats/funnel?channel=mini&horizon=P30D")).json()["totals"]["stages"][-1]
+    assert stage["maturity"]["adjusted"]["rate"] == 1.0
+
+
 async def test_the_answer_adds_up(engine: AsyncEngine, world: list[Person]) -> None:
     async with transaction(engine) as connection:
         answer = await forecasting.forecast(connection, ForecastQuery(channel=["web"]), now=NOW)
@@ -126,11 +168,12 @@ async def test_the_answer_adds_up(engine: AsyncEngine, world: list[Person]) -> N
             here = sum(place["open"] for place in answer["by_stage_and_age"] if place["stage"] == stage)
             assert await listed(connection, address) == here
         for expectation in answer["expected"]:
-            total = sum(
-                place["open"] * next(c["share"] for c in place["chances"] if c["days"] == expectation["days"])
+            shares = [
+                (place["open"], next(c["share"] for c in place["chances"] if c["days"] == expectation["days"]))
                 for place in answer["by_stage_and_age"]
-            )
-            assert expectation["wins"]["expected"] == pytest.approx(total)
+            ]
+            assert expectation["wins"]["expected"] == pytest.approx(sum(n * (share or 0) for n, share in shares))
+            assert expectation["open_without_chance"] == sum(n for n, share in shares if share is None)
         assert {place["from_days"] for place in answer["by_stage_and_age"]} <= set(AGES)
 
 

@@ -132,7 +132,7 @@ async def test_costs_are_worked_out_by_currency(client: AsyncClient) -> None:
         "roi": pytest.approx(570 / 630),
     }  # fmt: skip
     assert fair["money"] == [
-        {"currency": "CHF", "revenue": "0.00", "revenue_per_win": None, "spend": "99.00", "budget": "0.00",
+        {"currency": "CHF", "revenue": "0.00", "revenue_per_win": None, "spend": "99.00", "budget": None,
          "cost_per_lead": "99.00", "cost_per_opportunity": None, "cost_per_customer": None, "roi": -1.0}
     ]  # fmt: skip
     assert [line["currency"] for line in answer["totals"]["money"]] == ["CHF", "EUR"]

@@ -165,7 +165,30 @@ async def test_the_pipeline_is_worked_out_by_currency(client: AsyncClient) -> No
     assert euro["per_day"] == "66.67"
     assert lines["USD"]["per_day"] is None
     assert lines[None]["open_opportunities"] == 1
+    # Lost without an amount is lost as well.
+    await live("g@firma.de", {"event": "churn", "reason": "price"})
+    lines = {line["currency"]: line for line in (await client.get("/v1/stats/velocity")).json()["totals"]["pipeline"]}
+    assert all((line["win_rate"]["numerator"], line["win_rate"]["denominator"]) == (2, 4) for line in lines.values())
+    assert lines["EUR"]["per_day"] == "50.00"
     assert answer["totals"]["time_to"]["won"]["days"]["p25"] == 30.0
+
+
+async def test_the_only_currency_has_what_has_no_amount_yet(client: AsyncClient) -> None:
+    async def live(email: str, *steps: dict[str, Any]) -> None:
+        body = {"email": email, "channel": "pipe", "occurred_at": "2026-01-01T00:00:00Z"}
+        lead = (await client.post("/v1/leads", json=body)).json()
+        for step in steps:
+            answer = await client.post(f"/v1/leads/{lead['id']}/transitions", json={"allow_skip": True, **step})
+            assert answer.status_code == 201, answer.text
+
+    won = {"event": "win", "occurred_at": "2026-01-31T00:00:00Z", "amount": "1000", "currency": "EUR"}
+    await live("a@firma.de", {"event": "qualify", "occurred_at": "2026-01-02T00:00:00Z"}, won)
+    for number in range(3):
+        await live(f"lost{number}@firma.de", {"event": "qualify"}, {"event": "churn", "reason": "price"})
+        await live(f"open{number}@firma.de", {"event": "qualify"})
+    (line,) = (await client.get("/v1/stats/velocity?channel=pipe")).json()["totals"]["pipeline"]
+    # Three that are open, one in four won, 1000 each, in 30 days.
+    assert (line["currency"], line["open_opportunities"], line["per_day"]) == ("EUR", 3, "25.00")
 
 
 async def test_without_journeys_there_is_nothing_to_time(client: AsyncClient) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,10 +13,11 @@ from starlette.responses import Response
 from service.core.http import etags
 
 # The field of an answer that has its rows, in the order they are looked for.
-_ROWS: Final = ("data", "groups")
+_ROWS: Final = ("data", "groups", "credits", "expected")
 # A spreadsheet takes a cell that begins so for a formula, or for the start of another cell.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CSV: Final = "text/csv; charset=utf-8"
+_QUOTED: Final = (",", '"', "\r", "\n")
 
 
 def rows_field(model: Any) -> str | None:
@@ -83,15 +82,23 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows of JSON values as CSV (RFC 4180, UTF-8, with a header).
 
     Objects become columns ``company.name``, lists of scalars one cell joined by ``;``. The first list of objects in a row becomes
-    more rows, each with the row's other cells repeated; a further one becomes JSON in its cell.
+    more rows, each with the row's other cells repeated, and so does the first one in each of these; a further one becomes JSON in its cell.
+    What is missing is an empty cell, and an empty text one of two quotation marks.
     """
     flat = [line for row in rows for line in _lines(row)]
-    columns = list(dict.fromkeys(name for line in flat for name in line))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([cell_text(name) for name in columns])
-    writer.writerows([cell_text(line.get(name)) for name in columns] for line in flat)
-    return text.getvalue().encode()
+    named = dict.fromkeys(name for line in flat for name in line)
+    # Where one row has something, another may have nothing in the place of it all.
+    parents = {name[:end] for name in named for end, sign in enumerate(name) if sign == "."}
+    columns = [name for name in named if name not in parents or any(line.get(name) for line in flat)]
+    lines = [[_cell(name) for name in columns], *([_cell(line.get(name)) for name in columns] for line in flat)]
+    return "".join(f"{','.join(line)}\r\n" for line in lines).encode()
+
+
+def _cell(value: Any) -> str:
+    text = cell_text(value)
+    if (value == "" and isinstance(value, str)) or any(sign in text for sign in _QUOTED):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _as_csv(response: Response, rows: str) -> Response:
@@ -114,7 +121,8 @@ def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     name, items = inner
     for item in items:
-        yield cells | dict(_cells(item, f"{name}."))
+        for line in _lines(item):
+            yield cells | {f"{name}.{inside}": value for inside, value in line.items()}
 
 
 def _cells(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

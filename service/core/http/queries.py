@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Self, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 from fastapi.dependencies.models import Dependant
@@ -47,31 +47,42 @@ def is_attribute(name: str) -> bool:
     return name.startswith(ATTRIBUTES) and len(name) > len(ATTRIBUTES)
 
 
-def parameters(dependant: Dependant) -> Iterator[str]:
-    """Yield the name of each query parameter that a route or one of its dependencies declares."""
+def parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Yield the name of each query parameter that a route or one of its dependencies declares, and whether it may be given more than once."""
     for field in dependant.query_params:
         declared = field.field_info.annotation
         if isinstance(declared, type) and issubclass(declared, BaseModel):
             for name, info in declared.model_fields.items():
-                yield info.alias or name
+                yield info.alias or name, _is_list(info.annotation)
             if issubclass(declared, AttributesQuery):
-                yield _ANY_ATTRIBUTE
+                yield _ANY_ATTRIBUTE, True
         else:
-            yield field.alias
+            yield field.alias, _is_list(declared)
     for dependency in dependant.dependencies:
         yield from parameters(dependency)
 
 
-def refuse_malformed(scope: Scope, known: frozenset[str]) -> None:
-    """Raise `Invalid` for a NUL character, invalid UTF-8 or a parameter that the route does not know."""
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(one) in (list, Sequence) for one in (annotation, *get_args(annotation)))
+
+
+def refuse_malformed(scope: Scope, known: Mapping[str, bool]) -> None:
+    """Raise `Invalid` for a NUL character, invalid UTF-8, a parameter that the route does not know, or one that is given twice.
+
+    ``known`` says of each parameter whether it may be given more than once.
+    """
     if "\0" in scope["path"]:
         raise Invalid("path", "the path contains a NUL character")
     if "\ufffd" in scope["path"] and not _is_utf8(scope["raw_path"]):
         # The server decodes what is no UTF-8 into this sign: two different ids would become one.
         raise Invalid("path", "the path is not UTF-8")
     if scope["query_string"]:
+        given: set[str] = set()
         for pair in scope["query_string"].split(b"&"):
-            _refuse_pair(pair, known)
+            name = _named(pair, known)
+            if name in given and not known.get(name, True):
+                raise Invalid(f"?{name}", f"?{name}: is given twice")
+            given.add(name)
 
 
 def _is_utf8(quoted: bytes) -> bool:
@@ -82,7 +93,8 @@ def _is_utf8(quoted: bytes) -> bool:
     return True
 
 
-def _refuse_pair(pair: bytes, known: frozenset[str]) -> None:
+def _named(pair: bytes, known: Mapping[str, bool]) -> str:
+    """Return the name of a parameter that the route knows."""
     try:
         text = unquote_to_bytes(pair.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
@@ -92,3 +104,4 @@ def _refuse_pair(pair: bytes, known: frozenset[str]) -> None:
         raise Invalid(f"?{name}", f"?{name}: percent-encode it as UTF-8, without NUL characters")
     if name and name not in known and not (is_attribute(name) and _ANY_ATTRIBUTE in known):
         raise Invalid(f"?{name}", f"?{name}: unknown parameter", known=sorted(known))
+    return name

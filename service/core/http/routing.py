@@ -47,7 +47,7 @@ class ServiceRoute(APIRoute):
         reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
         methods, rows = self.methods or set(), rows_field(self.response_model)
         posts, gets = "POST" in methods, "GET" in methods
-        known = frozenset(queries.parameters(self.dependant))
+        known = dict(queries.parameters(self.dependant))
 
         async def handle(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)

@@ -78,7 +78,7 @@ def _numbered(table: str) -> str:
             WHERE journeys.lead_id = :lead_id AND journeys.started_at <= {table}.occurred_at), 1) AS number
         FROM {table} LEFT JOIN transitions AS start ON start.lead_id = :lead_id AND start.superseded_at IS NULL
             AND start.event IN {_STARTS} AND coalesce(start.source, start.id) = {table}.began_with
-        WHERE {table}.lead_id = :lead_id) AS place
+        WHERE {table}.lead_id = :lead_id AND {table}.journey > 0) AS place
     WHERE {table}.lead_id = :lead_id AND {table}.id = place.id AND {table}.journey <> place.number"""
 
 

@@ -20,7 +20,7 @@ _BUCKETS: Final = text(
         FROM people JOIN activities ON activities.lead_id = people.id
             AND occurred_at >= CAST(:low AS timestamptz) AND occurred_at < CAST(:high AS timestamptz)
         UNION ALL
-        SELECT lead_id, occurred_at, 'touchpoint' FROM people JOIN touchpoints ON touchpoints.lead_id = people.id
+        SELECT lead_id, occurred_at, 'touchpoint' FROM people JOIN touchpoints ON touchpoints.lead_id = people.id AND journey > 0
             AND occurred_at >= CAST(:low AS timestamptz) AND occurred_at < CAST(:high AS timestamptz))
     SELECT width_bucket(occurred_at, CAST(:bounds AS timestamptz[])) AS bucket,
         count(*) FILTER (WHERE what = 'inbound') AS inbound, count(*) FILTER (WHERE what = 'outbound') AS outbound,

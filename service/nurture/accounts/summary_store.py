@@ -59,7 +59,7 @@ _TESTS: Final = text(
 _LAST_ENGAGED: Final = """SELECT greatest(
         (SELECT max(occurred_at) FROM activities
         WHERE activities.lead_id = leads.id AND occurred_at <= :now AND kind <> ALL(CAST(:not_theirs AS text[]))),
-        (SELECT max(occurred_at) FROM touchpoints WHERE touchpoints.lead_id = leads.id AND occurred_at <= :now)) AS at"""
+        (SELECT max(occurred_at) FROM touchpoints WHERE touchpoints.lead_id = leads.id AND touchpoints.journey > 0 AND occurred_at <= :now)) AS at"""
 _ENGAGED: Final = text(
     f"""SELECT company_domain AS domain, days, count(*) AS people
     FROM leads CROSS JOIN LATERAL ({_LAST_ENGAGED}) AS last

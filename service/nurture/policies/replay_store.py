@@ -42,7 +42,7 @@ _ACTIVITIES: Final = text(
 )
 _TOUCHED: Final = text(
     """SELECT lead_id, occurred_at FROM touchpoints
-    WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND occurred_at < :end ORDER BY lead_id, occurred_at, id"""
+    WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND journey > 0 AND occurred_at < :end ORDER BY lead_id, occurred_at, id"""
 )
 _UNASKED: Final = [
     "email",

@@ -49,7 +49,7 @@ _HEARD: Final = text(
         SELECT lead_id, max(occurred_at) AS at FROM activities
         WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND kind <> ALL(CAST(:system AS text[])) GROUP BY lead_id
         UNION ALL SELECT lead_id, max(occurred_at) FROM touchpoints
-        WHERE lead_id = ANY(CAST(:ids AS uuid[])) GROUP BY lead_id) AS heard
+        WHERE lead_id = ANY(CAST(:ids AS uuid[])) AND journey > 0 GROUP BY lead_id) AS heard
     GROUP BY lead_id"""
 )
 _TIMERS: Final = text(

@@ -67,15 +67,31 @@ def removal_effects(paths: Mapping[Path, tuple[float, float]]) -> tuple[float, d
     """Return the chance of a conversion, and for each channel the share of it that would be lost without the channel.
 
     ``paths`` maps a path of channels to how often it ended in a conversion and how often it did not. The model is a Markov chain of
-    order 1 over start, channels, conversion and null; a removed channel sends everybody to null. Solved exactly, not simulated.
+    order 1 over start, channels, conversion and null; a removed channel sends everybody to null. Solved exactly, not simulated: what is lost
+    is the chance of ever coming to the channel, times that of a conversion from there, and one inverse tells both of all channels.
     Anderl, Becker, von Wangenheim and Schumann (2016), IJRM 33:457.
     """
     channels = sorted({channel for path in paths for channel in path}, key=lambda name: (name is None, name or ""))
     index = {channel: number for number, channel in enumerate(channels, 1)}
     onward, won = _transitions(paths, index)
+    try:
+        visits = np.linalg.inv(np.eye(len(won)) - onward)
+    except np.linalg.LinAlgError:
+        return _one_by_one(onward, won, index)
+    chances = visits @ won
+    if chances[0] <= 0.0:
+        return 0.0, dict.fromkeys(channels, 0.0)
+    lost = visits[0] / np.diagonal(visits) * chances / chances[0]
+    return float(chances[0]), {channel: float(lost[number]) for channel, number in index.items()}
+
+
+def _one_by_one(
+    onward: np.ndarray, won: np.ndarray, index: Mapping[str | None, int]
+) -> tuple[float, dict[str | None, float]]:
+    """Return the same where a loop is never left, by solving the chain without each channel."""
     base = _conversion(onward, won)
     if base <= 0.0:
-        return 0.0, dict.fromkeys(channels, 0.0)
+        return 0.0, dict.fromkeys(index, 0.0)
     effects = {}
     for channel, number in index.items():
         without, lost = onward.copy(), won.copy()

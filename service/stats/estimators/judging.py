@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import erfc, exp, log, sqrt
+from functools import lru_cache
+from math import comb, erfc, exp, lgamma, log, sqrt
+from typing import Final
 
 import numpy as np
 
 from service.stats.estimators.survival import Floats
 from service.stats.wilson import Z95, wilson
+
+_EXPECTED: Final = 5
+_EXACT: Final = 100
+_AS_LIKELY: Final = 1 + 1e-7
 
 
 def brier_score(happened: Floats, predicted: Floats) -> float | None:
@@ -167,12 +173,56 @@ def two_shares(one: tuple[int, int], other: tuple[int, int]) -> float:
     return _two_sided(distance)
 
 
+def shares_differ(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Return the p-value of a difference between two shares (successes, trials), two-sided; 1 where nothing can differ.
+
+    Where fewer than five are to be expected in a cell of the two-by-two table (Cochran 1954), Fisher's exact test; or else `two_shares`.
+    """
+    trials = one[1] + other[1]
+    successes = one[0] + other[0]
+    fewer, rarer = min(one[1], other[1]), min(successes, trials - successes)
+    if not fewer or not rarer:
+        return 1.0
+    if fewer * rarer >= _EXPECTED * trials:
+        return two_shares(one, other)
+    ways = range(max(0, successes - other[1]), min(successes, one[1]) + 1)
+    logs = [_log_choices(one[1], k) + _log_choices(other[1], successes - k) for k in ways]
+    most = max(logs)
+    return _as_unlikely([exp(value - most) for value in logs], one[0] - ways[0])
+
+
+# A card of seventy groups asks for the same small numbers again and again.
+@lru_cache(maxsize=4096)
+def split_differs(one: int, other: int, share: float = 0.5) -> float:
+    """Return the p-value of ``one`` of ``one + other`` trials, if each falls to it with a probability of ``share``, two-sided.
+
+    The exact binomial test up to a hundred trials, from there on the normal approximation.
+    """
+    trials = one + other
+    if not trials or not 0 < share < 1:
+        return 1.0
+    if trials > _EXACT:
+        return _two_sided((one - trials * share) / sqrt(trials * share * (1 - share)))
+    return _as_unlikely([comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(trials + 1)], one)
+
+
 def counts_differ(one: int, other: int) -> float:
     """Return the p-value of a difference between two Poisson counts of equal exposure, two-sided; 1 where nothing happened.
 
-    Conditional on their sum each is binomial with one half: the normal approximation, ``(one - other) / sqrt(one + other)``.
+    Conditional on their sum each is binomial with one half: Przyborowski and Wilenski (1940), Biometrika 31:313.
     """
-    return _two_sided((one - other) / sqrt(one + other)) if one + other else 1.0
+    return split_differs(one, other)
+
+
+def _log_choices(total: int, chosen: int) -> float:
+    return lgamma(total + 1) - lgamma(chosen + 1) - lgamma(total - chosen + 1)
+
+
+def _as_unlikely(weights: Sequence[float], seen: int) -> float:
+    """Return the probability of all outcomes that are no likelier than the one seen, from weights in proportion to their probabilities."""
+    # Outcomes that are equally likely differ by rounding errors.
+    most = weights[seen] * _AS_LIKELY
+    return min(1.0, sum(weight for weight in weights if weight <= most) / sum(weights))
 
 
 def sums_differ(one: tuple[float, float], other: tuple[float, float]) -> float:

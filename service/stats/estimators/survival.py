@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.stats.wilson import Z95
+from service.stats.wilson import Z95, wilson
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -49,24 +49,49 @@ class Spans(NamedTuple):
 class _Table:
     """Of each distinct time at which anything ended: how many were at risk, how many left by any cause, and how many by the one in view.
 
-    ``since`` is the first time at which anything ended, be it only that somebody was watched no longer.
+    ``total`` is how many there were, ``censored`` are the durations of those that were watched no longer, ascending, ``unit`` of them being one.
     """
 
     times: Floats
     at_risk: Floats
     died: Floats
     of_cause: Floats
-    since: float
+    total: int
+    censored: Floats | Integers
+    unit: float
+
+    @property
+    def until(self) -> float:
+        """Return the last time of which anything is known: for ever, if it has happened to all who were watched longest."""
+        if not self.total:
+            return 0.0
+        last = float(self.censored[-1]) / self.unit if len(self.censored) else -np.inf
+        return np.inf if self.times.size and self.times[-1] > last else last
+
+    def watched(self, time: float) -> int:
+        """Return of how many it is known what became of them by a time: it has happened to them, or they were watched as long."""
+        return self.total - int(np.searchsorted(self.censored, time * self.unit, side="left"))
 
     def survival(self) -> Floats:
         """Return the share that is left after each time."""
         left: Floats = np.cumprod(1.0 - self.died / self.at_risk, dtype=np.float64)
         return left
 
-    def until(self, step: int) -> _Table:
+    def upto(self, step: int) -> _Table:
         """Return its beginning, with that step as the last one."""
         upto = slice(step + 1)
-        return _Table(self.times[upto], self.at_risk[upto], self.died[upto], self.of_cause[upto], self.since)
+        counts = (self.at_risk[upto], self.died[upto], self.of_cause[upto])
+        return _Table(self.times[upto], *counts, self.total, self.censored, self.unit)
+
+
+class Estimate(NamedTuple):
+    """The value of a curve at a time, its 95 % bounds and variance, and of how many it is known what became of them by then."""
+
+    value: float
+    low: float
+    high: float
+    variance: float
+    watched: int
 
 
 @dataclass(frozen=True)
@@ -110,21 +135,25 @@ class Curve:
         """Return the upper bound of each value."""
         return self._bounds[1]
 
-    def at(self, time: float) -> tuple[float, float, float]:
-        """Return the value at a time and its bounds; before the first step that is the origin itself."""
-        value, variance = self.told(time)
-        if time < self.table.since:
-            return value, value, value
-        low, high = _log_minus_log(np.array([value]), np.array([variance]))
-        return value, float(low[0]), float(high[0])
+    def at(self, time: float) -> Estimate | None:
+        """Return the value at a time, or None if nobody was watched as long.
 
-    def told(self, time: float) -> tuple[float, float]:
-        """Return the value at a time and its variance."""
+        Where it has happened to nobody yet, or to all, that is no certainty: the bounds are then Wilson's, of those of whom it is known, and the
+        variance is that which has its bound as far away.
+        """
+        if time > self.table.until:
+            return None
         step = int(np.searchsorted(self.times, time, side="right")) - 1
-        if step < 0:
-            return self.origin, 0.0
-        some = _variance(self.table.until(step), self.values[: step + 1], self.origin, last=True)
-        return float(self.values[step]), float(some[0])
+        value = float(self.values[step]) if step >= 0 else self.origin
+        watched = self.table.watched(time)
+        if _TOLERANCE < value < 1 - _TOLERANCE:
+            some = _variance(self.table.upto(step), self.values[: step + 1], self.origin, last=True)
+            low, high = _log_minus_log(np.array([value]), some)
+            return Estimate(value, float(low[0]), float(high[0]), float(some[0]), watched)
+        bounds = wilson(watched * round(value), watched)
+        assert bounds is not None, "somebody was watched until then"
+        low_, high_ = bounds
+        return Estimate(value, low_, high_, ((high_ - low_) / Z95) ** 2, watched)
 
     def reaches(self, share: float) -> float | None:
         """Return the first time by which a share of all has had the event, or None if that cannot be seen (yet)."""
@@ -171,7 +200,8 @@ def _coming(table: _Table) -> Curve:
     before = _before(table)
     np.multiply(before, table.of_cause, out=before)
     np.divide(before, table.at_risk, out=before)
-    return Curve(np.cumsum(before), 0.0, table)
+    # Many small shares of a whole may come to a little more than it.
+    return Curve(np.minimum(np.cumsum(before), 1.0), 0.0, table)
 
 
 def _before(table: _Table) -> Floats:
@@ -188,12 +218,11 @@ def _counted(durations: Floats, causes: Integers, cause: int) -> _Table:
     at_risk = durations.size - (np.cumsum(ended) - ended)
     died = np.bincount(place[causes != CENSORED], minlength=times.size)
     of_cause = np.bincount(place[causes == cause], minlength=times.size)
-    return _table(times, at_risk, died, of_cause, since=float(times[0]) if times.size else np.inf)
+    return _Table(times, *_floats(at_risk, died, of_cause), durations.size, np.sort(durations[causes == CENSORED]), 1.0)
 
 
-def _table(times: Floats, at_risk: Integers, died: Integers, of_cause: Integers, *, since: float) -> _Table:
-    counts = [column.astype(np.float64) for column in (at_risk, died, of_cause)]
-    return _Table(times, counts[0], counts[1], counts[2], since)
+def _floats(at_risk: Integers, died: Integers, of_cause: Integers) -> tuple[Floats, Floats, Floats]:
+    return at_risk.astype(np.float64), died.astype(np.float64), of_cause.astype(np.float64)
 
 
 def _merged(spans: Spans, cause: int, *, every: bool) -> _Table:
@@ -214,8 +243,8 @@ def _merged(spans: Spans, cause: int, *, every: bool) -> _Table:
     of_cause = died if cause == CENSORED else _steps(np.cumsum(codes == cause)[last])[0]
     if not every:
         before = before + np.searchsorted(spans.ended[CENSORED], times, side="left")
-    since = min((float(part[0]) for part in spans.ended if part.size), default=np.inf)
-    return _table(times / spans.unit, len(spans) - before, died, of_cause, since=since / spans.unit)
+    counts = _floats(len(spans) - before, died, of_cause)
+    return _Table(times / spans.unit, *counts, len(spans), spans.ended[CENSORED], spans.unit)
 
 
 def _steps(upto: Integers) -> tuple[Integers, Integers]:

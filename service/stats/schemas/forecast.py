@@ -18,25 +18,40 @@ class EstimateOut(Out):
 
 
 class ExpectationOut(Out):
-    """Within so many days. ``wins_without_amount``: those of the expected wins whose amount nobody has told, so not in the revenue."""
+    """Within so many days. ``wins_without_amount``: those of the expected wins whose amount nobody has told, so not in the revenue.
+
+    ``open_without_chance``: the open journeys that are not in any of this, for nobody who stood where they stand was ever followed as long;
+    ``wins`` is null if that is so of all. ``insufficient_data``: fewer than 30 were followed as long, for more than a fifth of the open journeys.
+    """
 
     days: float
-    wins: EstimateOut
+    wins: EstimateOut | None
     revenue: dict[str, EstimateOut]
     wins_without_amount: float
+    open_without_chance: int
+    insufficient_data: bool
 
 
 class ChanceOut(Out):
-    """The chance of a win within so many days, with its 95 % bounds."""
+    """The chance of a win within so many days, with its 95 % bounds; null if nobody was followed as long.
+
+    ``followed``: of how many of those it was learnt from it is known what became of them within so many days. ``insufficient_data``: fewer than 30.
+    """
 
     days: float
-    share: float
-    low: float
-    high: float
+    share: float | None
+    low: float | None
+    high: float | None
+    followed: int
+    insufficient_data: bool
 
 
 class PlaceOut(Out):
-    """Open journeys that have stood in a stage for so long, and their chances."""
+    """Open journeys that have stood in a stage for so long, and their chances.
+
+    ``learnt_from``: the journeys that once had stood there as long, or where too few did, somewhat shorter. ``insufficient_data``: so it is
+    of one of the chances.
+    """
 
     stage: str
     from_days: float

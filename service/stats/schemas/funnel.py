@@ -33,7 +33,10 @@ class ChurnedOut(Out):
 
 
 class AdjustedOut(Out):
-    """The share that comes to the stage by the horizon, with its 95 % bounds; open journeys are censored, not counted as failures."""
+    """The share that comes to the stage by the horizon, with its 95 % bounds; open journeys are censored, not counted as failures.
+
+    Null while no journey has been followed as far as the horizon: what nobody has lived to see is no rate.
+    """
 
     horizon: str
     rate: float | None
@@ -44,7 +47,7 @@ class AdjustedOut(Out):
 
 class MaturityOut(Out):
     """What a young cohort may still become. ``maturity``: the share of its journeys that are older than ``mature_after_days``, by when nine
-    tenths of those came that came at all; below 80 % it is ``immature``. Null while nobody has come.
+    tenths of those came that came at all; below 80 %, or without an adjusted rate, it is ``immature``. Null while nobody has come.
     """
 
     adjusted: AdjustedOut

@@ -62,7 +62,11 @@ class TimeInOut(Out):
 
 
 class PipelineOut(Out):
-    """What the open opportunities of one currency yield a day. ``currency`` null: opportunities without an amount."""
+    """What the open opportunities of one currency yield a day.
+
+    ``win_rate`` is that of all journeys of the group, whatever their currency. ``currency`` null: opportunities without an amount, unless there is
+    but one currency, whose they are then taken to be.
+    """
 
     currency: str | None
     open_opportunities: int

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import binomtest, fisher_exact, norm
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
@@ -22,6 +22,8 @@ from service.stats.estimators.judging import (
     means_differ,
     rate_ratio,
     share_difference,
+    shares_differ,
+    split_differs,
     sums_differ,
     two_shares,
 )
@@ -94,8 +96,8 @@ def test_means_are_compared_as_statsmodels_does(one: list[int], other: list[int]
 
 def test_counts_and_sums_are_compared() -> None:
     assert counts_differ(0, 0) == 1.0
-    assert counts_differ(60, 40) == pytest.approx(0.0455, abs=1e-4)
-    assert sums_differ((60.0, 60.0), (40.0, 40.0)) == counts_differ(60, 40)
+    assert counts_differ(80, 60) == pytest.approx(0.0910, abs=1e-4)
+    assert sums_differ((80.0, 80.0), (60.0, 60.0)) == pytest.approx(counts_differ(80, 60))
     assert sums_differ((0.0, 0.0), (0.0, 0.0)) == 1.0
     assert means_differ((1, 5.0, 25.0), (9, 1.0, 1.0)) == 1.0
 
@@ -107,3 +109,34 @@ def test_where_nothing_can_be_said_nothing_is() -> None:
     bounds = rate_ratio(100, 100)
     assert bounds is not None
     assert bounds[0] * bounds[1] == pytest.approx(1.0)
+
+
+@settings(deadline=None, max_examples=200)
+@given(shares, shares)
+def test_small_shares_are_judged_exactly_as_by_scipy(one: tuple[int, int], other: tuple[int, int]) -> None:
+    trials, successes = one[1] + other[1], one[0] + other[0]
+    least = min(one[1], other[1]) * min(successes, trials - successes) / trials
+    exact = fisher_exact([[one[0], one[1] - one[0]], [other[0], other[1] - other[0]]])[1]
+    expected = two_shares(one, other) if least >= 5 else exact
+    assert shares_differ(one, other) == pytest.approx(expected, abs=1e-7)
+
+
+def test_what_is_too_little_is_no_news() -> None:
+    # One win of one against none of four; the pooled z-test would say 0.025.
+    assert shares_differ((1, 1), (0, 4)) == pytest.approx(0.2)
+    assert shares_differ((0, 0), (3, 4)) == shares_differ((4, 4), (9, 9)) == 1.0
+    assert counts_differ(4, 0) == pytest.approx(0.125)
+    assert shares_differ((0, 2), (1_000, 1_000_000)) > 0.9
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 60), st.integers(0, 60), st.floats(1e-6, 1 - 1e-6))
+def test_splits_are_judged_as_by_scipy(one: int, other: int, share: float) -> None:
+    found = split_differs(one, other, share)
+    if not one + other:
+        assert found == 1.0
+    elif one + other <= 100:
+        assert found == pytest.approx(binomtest(one, one + other, share).pvalue, abs=1e-6)
+    else:
+        distance = (one - (one + other) * share) / ((one + other) * share * (1 - share)) ** 0.5
+        assert found == pytest.approx(2 * norm.sf(abs(distance)), abs=1e-9)

@@ -122,7 +122,13 @@ def test_sorted_spans_tell_the_same(sample: list[tuple[int, int]]) -> None:
         for name in ("times", "values", "at_risk", "variance", "low", "high"):
             assert getattr(steps, name) == pytest.approx(getattr(whole, name), nan_ok=True), name
         for at in np.arange(0.0, 15.0, 0.5):
-            assert bare.at(at) == pytest.approx(whole.at(at), nan_ok=True)
+            one, other = bare.at(at), whole.at(at)
+            assert (
+                (one is None)
+                == (other is None)
+                == (at > max(durations) and causes[durations == max(durations)].min() == CENSORED)
+            )
+            assert one is None or one == pytest.approx(other)
         assert [bare.reaches(share / 20) for share in range(1, 21)] == [
             whole.reaches(share / 20) for share in range(1, 21)
         ]
@@ -134,7 +140,44 @@ def test_without_anybody_there_is_no_curve() -> None:
     curve = kaplan_meier(np.array([]), np.array([], dtype=bool))
     assert curve.times.size == 0
     assert curve.reaches(0.5) is None
-    assert curve.at(10) == (1.0, 1.0, 1.0)
+    assert curve.at(10) is None
+
+
+def test_nothing_is_said_of_a_time_that_nobody_was_watched_as_long() -> None:
+    open_until_ten = aalen_johansen(np.array([1.0, 2.0, 10.0]), np.array([1, 2, CENSORED]), 1)
+    assert open_until_ten.at(10.0) is not None
+    assert open_until_ten.at(10.1) is None
+    # Where it is over for all, no time can change anything.
+    over = aalen_johansen(np.array([1.0, 2.0, 10.0, 4.0]), np.array([1, 2, 2, CENSORED]), 1)
+    later = over.at(1e9)
+    assert later is not None
+    assert (later.value, later.watched) == (0.25, 3)
+
+
+def test_none_yet_and_all_of_them_are_no_certainty() -> None:
+    # Newcombe (1998), table I, method 3: none of twenty.
+    none_yet = aalen_johansen(np.array([30.0] * 20 + [29.0]), np.array([CENSORED] * 21), 1).at(30.0)
+    assert none_yet is not None
+    assert (none_yet.value, none_yet.low, round(none_yet.high, 4), none_yet.watched) == (0.0, 0.0, 0.1611, 20)
+    assert none_yet.variance > 0
+    churned = aalen_johansen(np.array([3.0] * 20), np.array([2] * 20), 1).at(30.0)
+    assert churned == none_yet
+    every_one = aalen_johansen(np.array([3.0] * 20), np.array([1] * 20), 1).at(30.0)
+    assert every_one is not None
+    assert (every_one.value, round(every_one.low, 4), every_one.high) == (1.0, 0.8389, 1.0)
+
+
+def test_many_small_shares_do_not_come_to_more_than_the_whole() -> None:
+    # Four of five came after 1, 2, 3 and 5 hours, the last one was watched for 3 h 40 min.
+    hours = np.array([1.0, 2.0, 3.0, 5.0, 3 + 40 / 60]) / 24
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        durations = hours if not seed else chance.exponential(1.0, 10)
+        causes = np.where(np.arange(len(durations)) < len(durations) - 1, 1, CENSORED)
+        found = aalen_johansen(durations, causes, 1).at(5 / 24 if not seed else float(durations.min()))
+        assert found is not None
+        assert aalen_johansen(durations, causes, 1).values.max() <= 1.0
+        assert 0.0 <= found.low <= found.value <= found.high <= 1.0
 
 
 @pytest.mark.parametrize("durations", [[-1.0, 2.0], [np.nan, 2.0], [np.inf, 2.0]])
