@@ -35,7 +35,7 @@ def question_of(query: ScopeQuery, *, mode: Mode, now: datetime) -> Question:
     zone = parse_zone(query.tz)
     start = parse_bound(query.from_, zone, pointer="?from") if query.from_ is not None else None
     # Without an end everything so far is meant: up to the quarter hour by whose end all that can be recorded now has happened.
-    latest = quarter(now + AHEAD) + QUARTER_HOUR
+    latest = latest_of(now)
     end = parse_bound(query.to, zone, pointer="?to") if query.to is not None else latest
     if start is not None and start >= end:
         raise Invalid("?from" if query.to is None else "?to", "the interval is empty: from must lie before to")
@@ -63,6 +63,11 @@ def question_of(query: ScopeQuery, *, mode: Mode, now: datetime) -> Question:
         segment=query.found_segment,
         as_of=query.as_of,
     )
+
+
+def latest_of(now: datetime) -> datetime:
+    """Return the quarter hour by whose end all that can be recorded now has happened: later than that nothing can be seen yet."""
+    return quarter(now + AHEAD) + QUARTER_HOUR
 
 
 def _filters(query: ScopeQuery) -> tuple[Filter, ...]:

@@ -65,11 +65,22 @@ def open_ones(lives: Lives, now: float) -> dict[Place, Worth]:
     }
 
 
-def expected(model: Model, opened: Mapping[Place, Worth], horizon: float) -> dict[str, Any]:
+def usual_amounts(lives: Lives) -> dict[str, float]:
+    """Return what a win brings in each currency in the mean of all wins whose amount was told: together they are one win's."""
+    told = ~np.isnan(lives.won) & ~np.isnan(lives.amount)
+    names, code = np.unique(lives.currency[told], return_inverse=True)
+    sums = np.bincount(code, lives.amount[told], minlength=len(names))
+    return {str(name): float(amount) / len(code) for name, amount in zip(names, sums, strict=True)}
+
+
+def expected(
+    model: Model, opened: Mapping[Place, Worth], horizon: float, usual: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """Return the wins and the revenue to be expected of the open journeys within a horizon, with 95 % intervals.
 
     The variance is that of the journeys themselves (each wins or does not) and that of the chances they are given. Where nobody was ever followed
-    as far there is no chance to be told: what may come of those journeys is not in the figures, and they are counted by themselves.
+    as far there is no chance to be told: what may come of those journeys is not in the figures, and they are counted by themselves. ``usual`` is
+    what a win brings (`usual_amounts`), for those whose amount nobody has told.
     """
     wins = variance = 0.0
     revenue: dict[str, list[float]] = {}
@@ -94,6 +105,7 @@ def expected(model: Model, opened: Mapping[Place, Worth], horizon: float) -> dic
         "wins": _interval(wins, variance, most=seen) if seen or not number else None,
         "revenue": {currency: _interval(*sums) for currency, sums in sorted(revenue.items())},
         "wins_without_amount": untold,
+        "their_usual_revenue": {currency: untold * amount for currency, amount in (usual or {}).items()},
         "open_without_chance": number - seen,
         "insufficient_data": sure < _MOSTLY * number,
     }
@@ -121,6 +133,7 @@ def chance_table(model: Model, opened: Mapping[Place, Worth], horizons: Sequence
                     "open": count,
                     "learnt_from": max(chance.learnt_from if chance else 0 for chance in chances.values()),
                     "insufficient_data": any(chance is None or not chance.is_sure for chance in chances.values()),
+                    "days_to_win": next((chance.days for chance in reversed(chances.values()) if chance), None),
                     "chances": [_told(horizon, chance) for horizon, chance in chances.items()],
                 }
             )

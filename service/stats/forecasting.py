@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.core.errors import Invalid
 from service.stats.asking import question_of
 from service.stats.definitions import OPEN
-from service.stats.forecast import backtest, chance_table, expected, in_the_end, open_ones
+from service.stats.forecast import backtest, chance_table, expected, in_the_end, open_ones, usual_amounts
 from service.stats.learning import OPEN_RUNGS, Lives, learn
 from service.stats.question import Addresses, definition
 from service.stats.schemas.forecast import ForecastQuery
@@ -57,9 +57,9 @@ def _figures(lives: Lives, today: float, moves: Mapping[tuple[str, str], int]) -
 
 
 def _ahead(lives: Lives, today: float) -> dict[str, Any]:
-    model, opened = learn(lives, today, HORIZONS), open_ones(lives, today)
+    model, opened, usual = learn(lives, today, HORIZONS), open_ones(lives, today), usual_amounts(lives)
     return {
         "open": sum(worth.journeys for worth in opened.values()),
-        "expected": [expected(model, opened, horizon) for horizon in HORIZONS],
+        "expected": [expected(model, opened, horizon, usual) for horizon in HORIZONS],
         "by_stage_and_age": chance_table(model, opened, HORIZONS),
     }

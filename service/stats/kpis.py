@@ -185,20 +185,21 @@ def _money(currency: str, now: Side, before: Side) -> dict[str, Any]:
     one, other = (side.found.money.get(currency) or Money() for side in (now, before))
     here, there = _moments(one), _moments(other)
     is_enough = min(one.paid_wins, other.paid_wins) >= _ENOUGH
+    customers, others = now.found.customers, before.found.customers
     return {
         "currency": currency,
         "revenue": _changed(currency, one.revenue, other.revenue, sums_differ(here, there) if is_enough else None),
         "revenue_per_customer": _changed(
             currency,
-            _per(one.revenue, one.paid_wins),
-            _per(other.revenue, other.paid_wins),
-            means_differ((one.paid_wins, *here), (other.paid_wins, *there)) if is_enough else None,
+            _per(one.revenue, customers),
+            _per(other.revenue, others),
+            means_differ((customers, *here), (others, *there)) if is_enough else None,
         ),
         "cost_per_customer": _changed(
             currency,
-            _cost(one, now.found.customers),
-            _cost(other, before.found.customers),
-            _cost_noise(one, other, now.found.customers, before.found.customers),
+            _cost(one, customers),
+            _cost(other, others),
+            _cost_noise(one, other, customers, others),
         ),
         "lifetime_value": _changed(currency, _lifetime(currency, now), _lifetime(currency, before), None),
     }

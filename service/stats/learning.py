@@ -49,7 +49,8 @@ class Lives(NamedTuple):
 class Chance(NamedTuple):
     """The chance of a win within a horizon with its 95 % bounds and variance, and of how many journeys it was learnt.
 
-    ``followed`` are those of them of whom it is known what became of them within the horizon.
+    ``followed`` are those of them of whom it is known what became of them within the horizon. Half of those that were won within the longest of
+    all horizons were so within ``days``; None if none was.
     """
 
     share: float
@@ -58,6 +59,7 @@ class Chance(NamedTuple):
     variance: float
     learnt_from: int
     followed: int
+    days: float | None
 
     @property
     def is_sure(self) -> bool:
@@ -102,23 +104,40 @@ def standing(lives: Lives, at: float) -> tuple[Integers, Floats]:
 
 
 def learn(lives: Lives, until: float, horizons: Sequence[float]) -> Model:
-    """Return the chances as they could be known at a time: nothing after it is looked at."""
+    """Return the chances as they could be known at a time: nothing after it is looked at.
+
+    Of an age class they are those at the age that its open journeys have in the mean: chances fall with age, and at its youngest they are too good.
+    """
+    usual = _usual_ages(lives, until)
     begun = lives.chosen(_sample(lives.entered[:, 0], until))
     ended = np.fmin(begun.won, begun.churned)
     chances: dict[tuple[Place, float], Chance] = {}
     for stage in range(len(OPEN_RUNGS)):
         left = np.fmin.reduce([ended, *begun.entered[:, stage + 1 :].T])
         followed = _followed(begun, begun.entered[:, stage], left, until)
-        for age, first in enumerate(AGES):
-            spans = followed.landed(_steps(first), _steps(max(horizons)))
+        for age in range(len(AGES)):
+            spans = followed.landed(_steps(usual[stage, age]), _steps(max(horizons)))
             if not len(spans):
                 continue
             curve = coming(spans, 1)
+            days = curve.reaches(float(curve.values[-1]) / 2) if curve.values.size and curve.values[-1] > 0 else None
             for horizon in horizons:
                 told = curve.at(horizon)
                 if told is not None:
-                    chances[(stage, age), horizon] = Chance(*told[:-1], len(spans), told.watched)
+                    chances[(stage, age), horizon] = Chance(*told[:-1], len(spans), told.watched, days)
     return Model(chances)
+
+
+def _usual_ages(lives: Lives, until: float) -> Floats:
+    """Return the mean age of those that stand in each place, (stages, age classes); where nobody stands, that at which the class begins."""
+    stage, age = standing(lives, until)
+    here = np.flatnonzero(stage >= 0)
+    place = stage[here] * len(AGES) + places(stage[here], age[here])
+    counts = np.bincount(place, minlength=len(OPEN_RUNGS) * len(AGES))
+    sums = np.bincount(place, age[here], minlength=len(counts))
+    begins = np.tile(np.array(AGES), len(OPEN_RUNGS))
+    np.divide(sums, counts, out=begins, where=counts > 0)
+    return begins.reshape(len(OPEN_RUNGS), len(AGES))
 
 
 def _sample(begun: Floats, until: float) -> Integers:

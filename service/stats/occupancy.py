@@ -25,22 +25,26 @@ def balances(counts: Iterable[MoveCount]) -> dict[Key, Balance]:
 
 
 def occupancy_groups(
-    question: Question, instants: Sequence[datetime], grown: Mapping[Key, Balance]
+    question: Question, instants: Sequence[datetime], grown: Mapping[Key, Balance], *, seen: int
 ) -> list[dict[str, Any]]:
     """Return the groups of an occupancy, the one with the most leads at the last instant first.
 
-    ``grown`` has bucket 1 for what was before the first instant, 2 for what was between it and the second, and so on.
+    ``grown`` has bucket 1 for what was before the first instant, 2 for what was between it and the second, and so on. Of instants after the first
+    ``seen`` nothing can be known yet.
     """
     known: Mapping[Key, Balance] = grown if question.group_by else {(): grown.get((), {})}
     ordered = sorted(known, key=lambda key: (-sum(known[key].values()), order_of(key)))
-    return [_group(question, instants, key, known[key]) for key in ordered]
+    return [_group(question, instants, key, known[key], seen=seen) for key in ordered]
 
 
-def _group(question: Question, instants: Sequence[datetime], key: Key, grown: Balance) -> dict[str, Any]:
+def _group(question: Question, instants: Sequence[datetime], key: Key, grown: Balance, *, seen: int) -> dict[str, Any]:
     addresses = Addresses.of(question, key, behind="period")
     standing: Counter[str] = Counter()
     points = []
     for number, at in enumerate(instants, 1):
+        if number > seen:
+            points.append({"at": at, "stages": dict.fromkeys(STAGES), "total": None, "leads": {}})
+            continue
         for stage in STAGES:
             standing[stage] += grown.get((number, stage), 0)
         inside = addresses.between(None, at)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
 from service.stats.answering import Work, at_once, bounds_of, refuse_too_many, ungrouped, with_totals
-from service.stats.asking import LONGEST_WINDOW, parse_duration, question_of
+from service.stats.asking import LONGEST_WINDOW, latest_of, parse_duration, question_of
 from service.stats.calendars import Interval
 from service.stats.cohorts import AgeCount, Ages, cohort_triangle
 from service.stats.definitions import BEGINNING
@@ -109,13 +109,16 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
     # What nobody named an end for may be counted in the coarsest buckets there are: nothing lies behind it.
     edges = [*bounds[:-1], question.high] if bounds else []
 
+    begun = sum(start < latest_of(now) for start in bounds[:-1])
+
     def answer(series: Mapping[Key, Series], totals: Mapping[Key, Series]) -> dict[str, Any]:
-        groups, whole = trend_groups(question, bounds, series), trend_groups(ungrouped(question), bounds, totals)
+        groups = trend_groups(question, bounds, series, begun=begun)
+        whole = trend_groups(ungrouped(question), bounds, totals, begun=begun)
         return _answer(question, trend_text(question, query.interval), groups, whole, interval=query.interval)
 
     if not edges:
         return answer({}, {})
-    asked = ("trend", query.interval, *bounds)
+    asked = ("trend", query.interval, begun, *bounds)
     if question.mode == "cohort":
         cells, all_cells = await with_totals(
             question, lambda asked: cohort_counts(connection, asked, edges, alone=True), each=len(bounds)
@@ -180,13 +183,14 @@ async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: 
         question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING, alone=True), each=len(instants)
     )
     interval = query.interval if series else None
+    seen = sum(at <= latest_of(now) for at in instants)
 
     def answer() -> dict[str, Any]:
-        groups = occupancy_groups(question, instants, balances(counted))
-        whole = occupancy_groups(ungrouped(question), instants, balances(of_all))
+        groups = occupancy_groups(question, instants, balances(counted), seen=seen)
+        whole = occupancy_groups(ungrouped(question), instants, balances(of_all), seen=seen)
         return _answer(question, occupancy_text(question), groups, whole, interval=interval)
 
-    return work(question, ("occupancy", interval, *instants), counted, answer)
+    return work(question, ("occupancy", interval, seen, *instants), counted, answer)
 
 
 async def velocity(connection: AsyncConnection, query: VelocityQuery, *, now: datetime) -> dict[str, Any]:

@@ -36,20 +36,26 @@ def progress(question: Question, counts: Iterable[CellCount]) -> dict[Key, Serie
     return dict(series)
 
 
-def trend_groups(question: Question, bounds: Sequence[datetime], series: Mapping[Key, Series]) -> list[dict[str, Any]]:
-    """Return the groups of a trend, the largest first."""
+def trend_groups(
+    question: Question, bounds: Sequence[datetime], series: Mapping[Key, Series], *, begun: int
+) -> list[dict[str, Any]]:
+    """Return the groups of a trend, the largest first; of buckets after the first ``begun`` nothing can be known yet."""
     known: Mapping[Key, Series] = series if question.group_by else {(): series.get((), {})}
     ordered = sorted(known, key=lambda key: (-sum(known[key].values()), order_of(key)))
-    return [trend_group(question, bounds, key, known[key]) for key in ordered]
+    return [trend_group(question, bounds, key, known[key], begun=begun) for key in ordered]
 
 
-def trend_group(question: Question, bounds: Sequence[datetime], key: Key, series: Series) -> dict[str, Any]:
+def trend_group(
+    question: Question, bounds: Sequence[datetime], key: Key, series: Series, *, begun: int
+) -> dict[str, Any]:
     """Return one group of a trend, in the form of `TrendGroupOut`; ``bounds`` are where the buckets begin, and where the last one ends."""
     cohort = question.mode == "cohort"
     stages, behind, part = (RUNGS, "funnel", REACHED) if cohort else (STAGES, "trend", "in")
     addresses = Addresses.of(question, key, behind=behind)
 
     def of_bucket(number: int, start: datetime, end: datetime) -> dict[str, Any]:
+        if number > begun:
+            return {"from": start, "to": end, "counts": dict.fromkeys(stages), "leads": {}}
         counts = {stage: series.get((stage, number), 0) for stage in stages}
         inside = addresses.between(start, end)
         leads = {stage: inside.at(stage, part) for stage, count in counts.items() if count}

@@ -83,7 +83,7 @@ def kpis_text(question: Question) -> str:
     return (
         f"{_common(question)} new_leads: journeys that started in the period. conversion: wins of the period / (wins + churns of the "
         "period, but for churned customers). time_to_win: from the start of a journey to its win, of the period's wins; the median in whole "
-        "days. cost_per_customer: spending of the period / its customers (wins that are no repurchase). revenue: of the period's wins. "
+        "days (of the two in the middle the lower). cost_per_customer: spending of the period / its customers (wins that are no repurchase). revenue: of the period's wins; revenue_per_customer: that / the period's customers. "
         "lifetime_value: all revenue until the period's end / all customers until then. Each against the period of the same length before; "
         "more_than_noise: p < 0.05 (counts and costs: binomial, exact up to a hundred; shares: Fisher's exact test where few are "
         "expected, or else z-test, bounds by Newcombe; times: Mann-Whitney; amounts: normal; times and amounts from 8 wins in either period on, "
@@ -117,10 +117,12 @@ def forecast_text(question: Question) -> str:
     """Return the definition of a forecast in words."""
     return (
         f"{_common(question)} A journey's chance of a win within 30, 60 or 90 days is the cumulative incidence of wins (Aalen and Johansen's "
-        "estimator, churn competing, open ones censored) among journeys that once had stood as long in the same stage; its stage is as far as "
-        "it has come. Where fewer than 30 were followed as long, the next younger age class speaks; where nobody was, there is no "
+        "estimator, churn competing, open ones censored) among journeys that once had stood as long in the same stage (as long as those of its age class in the mean); its stage "
+        "is as far as it has come. Where fewer than 30 were followed as long, the next younger age class speaks; where nobody was, there is no "
         "chance (null), and such journeys are only counted (open_without_chance). expected: the sum of the chances; its 95 % interval "
-        "holds the journeys' own luck and the uncertainty of the chances. revenue: chance x amount told of the journey, by currency. "
+        "holds the journeys' own luck and the uncertainty of the chances. revenue: chance x amount told of the journey, by currency; "
+        "their_usual_revenue: wins_without_amount x what a win has brought in the mean. days_to_win: by when half of those had been won that were "
+        "won within 90 days. "
         "in_the_end: from the absorbing chain of all moves in the interval. backtest: the same forecast made so many days ago of what was "
         "known of that time, held against what happened."
     )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
 from service.stats import forecasting
-from service.stats.forecast import backtest, expected, in_the_end, open_ones
+from service.stats.forecast import backtest, chance_table, expected, in_the_end, open_ones, usual_amounts
 from service.stats.learning import AGES, OPEN_RUNGS, Lives, learn, places, standing
 from service.stats.schemas.forecast import ForecastOut, ForecastQuery
 from tests.stats.recounting import NOW, listed
@@ -59,6 +59,22 @@ def test_the_interval_holds_what_happens() -> None:
     assert inside >= 17
 
 
+def test_wins_whose_amount_nobody_told_bring_what_wins_usually_bring() -> None:
+    # Three of four were won after five days, for 100 and 300 EUR and 50 USD; eight stand there now.
+    entered = np.full((12, 4), np.nan)
+    entered[:, 0] = np.where(np.arange(12) < 4, 0.0, 200.0)
+    won = np.where(np.arange(12) < 3, 5.0, np.nan)
+    churned = np.where(np.arange(12) == 3, 9.0, np.nan)
+    amount = np.array([100.0, 300.0, 50.0] + [np.nan] * 9)
+    known = Lives(entered, won, churned, amount, np.array(["EUR", "EUR", "USD"] + [""] * 9))
+    model, opened = learn(known, 200.0, [30.0]), open_ones(known, 200.0)
+    told = expected(model, opened, 30.0, usual_amounts(known))
+    assert told["wins"]["expected"] == told["wins_without_amount"] == pytest.approx(6.0)
+    assert told["their_usual_revenue"] == pytest.approx({"EUR": 6 * 400 / 3, "USD": 6 * 50 / 3})
+    (place,) = chance_table(model, opened, [30.0])
+    assert (place["days_to_win"], place["insufficient_data"], place["chances"][0]["followed"]) == (5.0, True, 4)
+
+
 def test_a_backtest_knows_nothing_of_what_came_after() -> None:
     world, now, horizon = lives(5, 20_000, odds=0.9), 700.0, 60.0
     found = backtest(known_at(world, now), now, horizon)
@@ -76,6 +92,24 @@ def test_a_backtest_knows_nothing_of_what_came_after() -> None:
     assert abs(found["expected_wins"] - found["wins"]) < 4 * found["wins"] ** 0.5
     assert sum(one["journeys"] for one in found["calibration"]) == found["journeys"]
     assert blind["wins"] == 0
+
+
+def test_a_forecast_promises_no_more_than_comes() -> None:
+    # Most wins come early, so that the chance falls with age: at the youngest of its class it would promise a fourth more.
+    promised = came = 0.0
+    for seed in range(12):
+        chance = np.random.default_rng(seed)
+        start = chance.uniform(0, 730, 3_000)
+        win, loss = start + chance.weibull(0.6, 3_000) * 24, start + chance.exponential(60, 3_000)
+        is_won = (win < loss) & (chance.random(3_000) < 0.5)
+        entered = np.full((3_000, 4), np.nan)
+        entered[:, 0] = start
+        lost = np.where(is_won, np.nan, loss)
+        world = Lives(entered, np.where(is_won, win, np.nan), lost, np.full(3_000, np.nan), np.full(3_000, ""))
+        found = backtest(known_at(world, 700.0), 700.0, 30.0)
+        promised, came = promised + found["expected_wins"], came + found["wins"]
+    assert came > 100
+    assert 0.88 < promised / came < 1.12
 
 
 def test_where_a_journey_stands() -> None:

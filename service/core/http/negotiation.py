@@ -112,15 +112,16 @@ def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     cells: dict[str, Any] = {}
     inner: tuple[str, list[Any]] | None = None
     for name, value in _cells(row, ""):
-        if inner is None and isinstance(value, list) and value and isinstance(value[0], dict):
+        if inner is None and isinstance(value, list) and any(isinstance(item, dict) for item in value):
             inner = (name, value)
         else:
-            cells[name] = value
+            cells[name] = None if isinstance(value, list) and not any(item is not None for item in value) else value
     if inner is None:
         yield cells
         return
     name, items = inner
-    for item in items:
+    # What cannot be told yet is null, and no row.
+    for item in filter(None, items):
         for line in _lines(item):
             yield cells | {f"{name}.{inside}": value for inside, value in line.items()}
 

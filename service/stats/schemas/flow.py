@@ -75,11 +75,11 @@ class OccupancyQuery(GroupedQuery):
 
 
 class OccupancyPointOut(Out):
-    """Who stood where at an instant; moves at that very instant have not happened yet."""
+    """Who stood where at an instant; moves at that very instant have not happened yet. Null at an instant that has not come yet."""
 
     at: datetime
-    stages: dict[str, int]
-    total: int
+    stages: dict[str, int | None]
+    total: int | None
     leads: dict[str, str]
 
 

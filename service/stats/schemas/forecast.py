@@ -18,7 +18,8 @@ class EstimateOut(Out):
 
 
 class ExpectationOut(Out):
-    """Within so many days. ``wins_without_amount``: those of the expected wins whose amount nobody has told, so not in the revenue.
+    """Within so many days. ``wins_without_amount``: those of the expected wins whose amount nobody has told, so not in the revenue;
+    ``their_usual_revenue`` is what they bring by currency, if they bring as much as wins have done in the mean.
 
     ``open_without_chance``: the open journeys that are not in any of this, for nobody who stood where they stand was ever followed as long;
     ``wins`` is null if that is so of all. ``insufficient_data``: fewer than 30 were followed as long, for more than a fifth of the open journeys.
@@ -28,6 +29,7 @@ class ExpectationOut(Out):
     wins: EstimateOut | None
     revenue: dict[str, EstimateOut]
     wins_without_amount: float
+    their_usual_revenue: dict[str, float]
     open_without_chance: int
     insufficient_data: bool
 
@@ -49,6 +51,7 @@ class ChanceOut(Out):
 class PlaceOut(Out):
     """Open journeys that have stood in a stage for so long, and their chances.
 
+    ``days_to_win``: of those that stood there and were won within 90 days, half were so within this many; null if none was.
     ``learnt_from``: the journeys that once had stood there as long, or where too few did, somewhat shorter. ``insufficient_data``: so it is
     of one of the chances.
     """
@@ -59,6 +62,7 @@ class PlaceOut(Out):
     open: int
     learnt_from: int
     insufficient_data: bool
+    days_to_win: float | None
     chances: list[ChanceOut]
 
 

@@ -25,11 +25,14 @@ class TrendQuery(GroupedQuery):
 
 
 class TrendBucketOut(Out):
-    """One calendar bucket, half-open: the count of every stage, and the address behind each that is not zero."""
+    """One calendar bucket, half-open: the count of every stage, and the address behind each that is not zero.
+
+    Counts of a bucket that has not begun yet are null.
+    """
 
     from_: Annotated[datetime, Field(alias="from")]
     to: datetime
-    counts: dict[str, int]
+    counts: dict[str, int | None]
     leads: dict[str, str]
 
 

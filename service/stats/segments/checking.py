@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -23,6 +23,8 @@ _KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "score_band": tuple(name for _, name in SCORE_BANDS),
     "entry_stage": tuple(sorted({str(move.target) for move in MOVES.values() if move.event in STARTS_JOURNEY})),
 }
+_PARAMETER: Final = "?{}".format
+_FLAGS: Final = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
@@ -33,8 +35,30 @@ def stored_filters(given: Mapping[str, Any], types: Types) -> dict[str, list[str
         values = value if isinstance(value, list) else [value]
         kept[name] = list(dict.fromkeys(None if one is None else as_text(one) for one in values))
     for chosen in segment_of("", kept).filters:
-        _check(chosen, types)
+        _check(chosen, types, _place)
     return kept
+
+
+def asked_filters(given: Mapping[str, Sequence[str]], types: Types) -> dict[str, list[str]]:
+    """Return the filters of a query, by dimension or ``attributes.<key>``, with values of attributes as statistics show them.
+
+    Raises `Invalid`, which names the parameter at fault, for a value that no lead can have.
+    """
+    asked = {name: [_as_shown(name, value, types) for value in values] for name, values in given.items()}
+    for chosen in parse_filters(asked, (), place=_PARAMETER):
+        _check(chosen, types, _PARAMETER)
+    return asked
+
+
+def _as_shown(name: str, value: str, types: Types) -> str:
+    kind, _ = types.get(name.removeprefix(ATTRIBUTES), ("", ())) if is_attribute(name) else ("", ())
+    if kind == "number":
+        with suppress(InvalidOperation):
+            number = Decimal(value)
+            return f"{number.normalize():f}" if number.is_finite() else value
+    if kind == "boolean":
+        return _FLAGS.get(value.strip().lower(), value)
+    return value
 
 
 def attributes_in(given: Mapping[str, Any]) -> list[str]:
@@ -72,20 +96,19 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def _check(chosen: Filter, types: Types) -> None:
+def _check(chosen: Filter, types: Types, place: Callable[[str], str]) -> None:
+    at = place(chosen.parameter)
     if chosen.dimension in _KNOWN and (strange := set(chosen.values) - set(_KNOWN[chosen.dimension])):
-        raise Invalid(_place(chosen.parameter), f"{min(strange)}: must be one of {', '.join(_KNOWN[chosen.dimension])}")
+        raise Invalid(at, f"{min(strange)}: must be one of {', '.join(_KNOWN[chosen.dimension])}")
     if chosen.dimension == "country" and not all(map(_COUNTRY.fullmatch, chosen.values)):
-        raise Invalid(_place(chosen.parameter), "must be ISO 3166-1 alpha-2 codes, such as DE")
+        raise Invalid(at, "must be ISO 3166-1 alpha-2 codes, such as DE")
     if is_attribute(chosen.dimension) and (known := types.get(chosen.dimension.removeprefix(ATTRIBUTES))):
         kind, choices = known
         if chosen.operator is not None and kind not in {"number", "date"}:
-            raise Invalid(
-                _place(chosen.parameter), f"the attribute is a {kind}: only numbers and dates can be compared"
-            )
+            raise Invalid(at, f"the attribute is a {kind}: only numbers and dates can be compared")
         for value in chosen.values:
             if not _fits(value, kind, choices):
-                raise Invalid(_place(chosen.parameter), f"{value} is no {kind} of this attribute")
+                raise Invalid(at, f"{value} is no {kind} of this attribute")
 
 
 def _fits(value: str, kind: str, choices: Sequence[str]) -> bool:

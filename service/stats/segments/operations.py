@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Conflict, Invalid, NotFound
+from service.core.http.queries import ATTRIBUTES
+from service.stats.asking import DIMENSIONS
 from service.stats.question import Segment
 from service.stats.schemas.scope import ScopeQuery
 from service.stats.segments import store
-from service.stats.segments.checking import attributes_in, segment_of, stored_filters
+from service.stats.segments.checking import asked_filters, attributes_in, segment_of, stored_filters
 from service.stats.segments.schemas import SegmentCreate, SegmentPatch
 
 Query = TypeVar("Query", bound=ScopeQuery)
@@ -62,7 +64,15 @@ async def drop(connection: AsyncConnection, key: str) -> None:
 
 
 async def resolved(connection: AsyncConnection, query: Query) -> Query:
-    """Return a question's parameters with the segment that they name, if any; raises `Invalid` if there is none of that key."""
+    """Return a question's parameters with the segment that they name, if any, and the values of attributes as statistics show them.
+
+    Raises `Invalid` if there is no segment of that key, and for a value that no lead can have.
+    """
+    given: dict[str, list[str]] = {name: values for name in DIMENSIONS if (values := getattr(query, name))}
+    given |= {ATTRIBUTES + key: values for key, values in query.attributes.items()}
+    if given:
+        types = await store.read_types(connection, keys) if (keys := attributes_in(given)) else {}
+        query = query.model_copy(update=asked_filters(given, types))
     return query.within(await find_segment(connection, query.segment)) if query.segment is not None else query
 
 

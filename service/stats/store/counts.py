@@ -34,9 +34,9 @@ from service.core.tables import Instant
 from service.stats.calendars import runs_between
 from service.stats.definitions import LOOSE, grain_to_read
 from service.stats.funnel import CellCount, MoveCount
-from service.stats.question import Question
+from service.stats.question import JOURNEY_DIMENSIONS, Question
 from service.stats.store import sources
-from service.stats.store.dimensions import Dimensions, Shape
+from service.stats.store.dimensions import Dimensions, FilterShape, Shape
 from service.stats.store.ledger import leads
 from service.stats.store.rows import read_counted
 from service.stats.tables import cohort_deltas, cohort_rollup, flow_deltas, flow_rollup
@@ -93,7 +93,10 @@ async def move_counts(
 
 
 async def first_bucket(connection: AsyncConnection, question: Question) -> datetime | None:
-    """Return the beginning: no journey started (cohort mode) and no lead moved before it; None while nothing did."""
+    """Return the beginning: no journey started (cohort mode) and no lead moved before it; None while nothing did.
+
+    Of what the question chooses, as far as the rollup knows it: a channel of this year has no buckets of last year.
+    """
     if question.known_at is not None:
         # What was corrected since may have begun earlier than anything that holds today.
         move = sources.moves(known=True)
@@ -102,13 +105,19 @@ async def first_bucket(connection: AsyncConnection, question: Question) -> datet
         known: datetime | None = (await connection.execute(first, {"known_at": question.known_at})).scalar_one()
         return known
     rollup, deltas = (cohort_rollup, cohort_deltas) if question.mode == "cohort" else (flow_rollup, flow_deltas)
+    own = [chosen for chosen in question.conditions if chosen.dimension in JOURNEY_DIMENSIONS & set(rollup.c.keys())]
+    shape = Shape((), tuple(map(FilterShape.of, own)), "journey", windowed=False, known=False)
+    wanted = [chosen.values for chosen in own]
+    of_rollup, of_deltas = (Dimensions(shape, rows, wanted=wanted).conditions for rows in (rollup, deltas))
     # What was appended may take away what is there until both are added up; a month that came to nothing is never kept.
-    month = select(func.min(rollup.c.bucket)).where(rollup.c.grain == _MONTHS).scalar_subquery()
+    month = select(func.min(rollup.c.bucket)).where(rollup.c.grain == _MONTHS, *of_rollup).scalar_subquery()
     folded, untidy = (
-        select(func.min(rollup.c.bucket)).where(rollup.c.grain == grain, rollup.c.bucket >= month).scalar_subquery()
+        select(func.min(rollup.c.bucket))
+        .where(rollup.c.grain == grain, rollup.c.bucket >= month, *of_rollup)
+        .scalar_subquery()
         for grain in _QUARTERS
     )
-    unfolded = select(func.min(deltas.c.bucket)).scalar_subquery()
+    unfolded = select(func.min(deltas.c.bucket)).where(*of_deltas).scalar_subquery()
     return (await connection.execute(select(func.least(folded, untidy, unfolded)))).scalar_one_or_none()
 
 
