@@ -73,6 +73,7 @@ def _answer(spans: Spans, told: Told, of_all: Told | None = None) -> dict[str, A
     described["previous"] = {"from": earlier.start, "to": earlier.end}
     card_of, card_of_all = _cards(spans, answered), _cards(_alone(spans), whole)
     keys = in_order({key: side.found for held in answered.sides for key, side in held.items()})
+    keys = keys if keys or question.group_by else [()]
     return {"definition": described, "groups": list(map(card_of, keys)), "totals": card_of_all(())}
 
 

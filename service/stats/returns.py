@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from service.lifecycle.machine import STARTING
 from service.lifecycle.stages import Stage
 from service.stats.calendars import day_start
 from service.stats.estimators.histograms import Ints
@@ -22,6 +23,9 @@ REPURCHASED: Final = str(Stage.OPPORTUNITY)
 COSTED: Final = frozenset({"channel", "campaign"})
 """What money is spent on: a question by anything else has no costs."""
 
+_OF_NEW_CUSTOMERS: Final = "".join(
+    f"&entry_stage={stage}" for stage in sorted({str(target) for _, target in STARTING} - {REPURCHASED})
+)
 _THOUSANDTHS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 _DAY: Final = timedelta(days=1)
@@ -202,11 +206,19 @@ def channel_group(question: Question, key: Key, found: Yield, addresses: Mapping
         "opportunities": by_stage["opportunity"],
         "wins": by_stage["won"],
     }
-    counts = {"leads": found.leads, "opportunities": found.opportunities, "wins": found.wins}
+    if found.customers == found.wins:
+        links["customers"] = by_stage["won"]
+    elif "entry_stage" not in question.dimensions:
+        links["customers"] = by_stage["won"] + _OF_NEW_CUSTOMERS
+    counts = {
+        "leads": found.leads,
+        "opportunities": found.opportunities,
+        "wins": found.wins,
+        "customers": found.customers,
+    }
     return {
         "key": question.key_of(key),
         **counts,
-        "customers": found.customers,
         "conversion": rate(found.wins, found.leads) if question.mode == "cohort" else None,
         "mean_days_to_win": found.mean_days,
         "wins_without_amount": found.without_amount,

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from service.stats.definitions import REACHED
 from service.stats.estimators.survival import CENSORED, Curve, Spans, coming, staying
 from service.stats.funnel import LAST, RUNGS, STAGES, rate
 from service.stats.question import Addresses, Key, Question
@@ -160,6 +161,9 @@ def velocity_group(
     return {
         "key": question.key_of(key),
         "journeys": coming_to[LAST]["journeys"],
+        "leads": Addresses.of(question, key, behind="funnel")
+        .between(question.start, question.end)
+        .at(RUNGS[0], REACHED),
         "time_to": coming_to,
         "time_in": dict(zip(STAGES, told[len(coming_to) :], strict=True)),
         "pipeline": pipeline_lines(pipelines),

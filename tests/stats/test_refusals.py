@@ -35,6 +35,8 @@ async def attributes(client: AsyncClient) -> None:
         ("attributes.trial_gte=1", "?attributes.trial_gte"),
         ("from=2026-01-01&from=2026-02-01", "?from"),
         ("tz=UTC&tz=Europe/Berlin", "?tz"),
+        ("tz=localtime", "?tz"),
+        ("tz=right/UTC", "?tz"),
     ],
 )
 @pytest.mark.usefixtures("attributes")

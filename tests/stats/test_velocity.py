@@ -73,6 +73,9 @@ async def test_everybody_is_waited_for(engine: AsyncEngine, world: list[Person],
         VelocityOut.model_validate(answer, strict=True)
         everybody = counted(world, case)
         assert answer["totals"]["journeys"] == len(everybody) == sum(g["journeys"] for g in answer["groups"])
+        assert [await listed(connection, group["leads"]) for group in answer["groups"]] == [
+            group["journeys"] for group in answer["groups"]
+        ]
         for group in answer["groups"]:
             mine = [
                 (person, journey)

@@ -77,10 +77,11 @@ class PipelineOut(Out):
 
 
 class VelocityGroupOut(Out):
-    """The velocity of one group."""
+    """The velocity of one group; ``leads`` lists its journeys."""
 
     key: dict[str, str | None]
     journeys: int
+    leads: str
     time_to: dict[str, TimeToOut]
     time_in: dict[str, TimeInOut]
     pipeline: list[PipelineOut]
