@@ -28,6 +28,8 @@ _DAY: Final = 86_400e6
 _PASSES: Final = 12
 _LARGEST: Final = 2**62
 _AT_ONCE: Final = 200_000
+_COUNTED_AT_ONCE: Final = 1 << 16
+"""Numbers below this are counted without being sorted."""
 
 Marks = NDArray[np.bool_]
 
@@ -231,9 +233,14 @@ def _collect(
     state = np.where(won, 1 + journeys.currencies[which], 0)
     states = 1 + len(currencies)
     keys = _path_keys(steps, len(names)) * states + state
-    unique, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    amounts = np.bincount(inverse, np.nan_to_num(journeys.amounts[which]), minlength=len(unique))
-    told = zip(steps[first].tolist(), state[first].tolist(), counts.tolist(), amounts.tolist(), strict=True)
+    if keys.max() >= _COUNTED_AT_ONCE:
+        keys = np.unique(keys, return_inverse=True)[1]
+    counts, amounts = np.bincount(keys), np.bincount(keys, np.nan_to_num(journeys.amounts[which]))
+    some = np.zeros(len(counts), dtype=np.int64)
+    some[keys] = np.arange(len(keys))
+    there = np.flatnonzero(counts)
+    some, counts, amounts = some[there], counts[there], amounts[there]
+    told = zip(steps[some].tolist(), state[some].tolist(), counts.tolist(), amounts.tolist(), strict=True)
     for codes, kind, count, amount in told:
         path = tuple(names[code] for code in codes)
         if not kind:
