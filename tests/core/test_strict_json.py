@@ -104,7 +104,7 @@ async def test_a_body_without_a_media_type_is_refused(api: AsyncClient):
         ("q=%00", "?q"),
         ("colour=red", "?colour"),
         ("Q=x", "?Q"),
-        ("limit=1&&lim%69t=2&q+=1", "?q "),
+        ("lim%69t=2&&q+=1", "?q "),
         ("q=a%FF", "?q"),
         ("limit=5&q=%ED%A0%80", "?q"),
         ("%00=1", "?\x00"),
