@@ -24,10 +24,14 @@ from worlds import load_world
 from service.stats.fold import rebuild
 
 
-def another_week(number: int) -> str:
-    """Return a question for the card of a week that begins so many days after another."""
-    first = date(2026, 6, 1) + timedelta(days=number)
-    return f"/v1/stats/kpis?from={first}&to={first + timedelta(days=7)}&group_by=channel,campaign"
+def another(question: str, days: int) -> Callable[[int], str]:
+    """Return what asks a question of so many days, another day later each time."""
+
+    def asked(number: int) -> str:
+        first = date(2026, 6, 1) + timedelta(days=number)
+        return f"{question}?from={first}&to={first + timedelta(days=days)}&group_by=channel,campaign"
+
+    return asked
 
 
 STANDARD: dict[str, str | Callable[[int], str]] = {
@@ -36,8 +40,10 @@ STANDARD: dict[str, str | Callable[[int], str]] = {
     "flow": "/v1/stats/flow?group_by=channel,campaign",
     "occupancy": "/v1/stats/occupancy?group_by=channel,campaign",
     "kpis": "/v1/stats/kpis?from=2026-09-01&to=2026-10-01&group_by=channel,campaign",
-    # The card remembers its answers; this one nobody has asked for before.
-    "kpis of another week each time": another_week,
+    # Answers from counters are remembered; these nobody has asked for before.
+    "funnel of another month each time": another("/v1/stats/funnel", 30),
+    "flow of another month each time": another("/v1/stats/flow", 30),
+    "kpis of another week each time": another("/v1/stats/kpis", 7),
 }
 """What must cost the same at any size."""
 
