@@ -91,11 +91,14 @@ async def _quarters(connection: AsyncConnection, question: Question, now: dateti
 
 
 async def _channels(connection: AsyncConnection, question: Question) -> Examples:
-    """Return the channels of the interval, each with its figures, where the question does not set them apart already."""
+    """Return the channels of the interval, each with its figures, where the question does not set them apart already.
+
+    An only channel is the whole, and no example for itself.
+    """
     found: Examples = defaultdict(list)
     if "channel" in question.group_by or len(question.group_by) > 2:
         return found
     apart = replace(question, group_by=(*question.group_by, "channel"))
     for key, figures in (await _figures(connection, apart)).items():
         found[key[:-1]].append(Example("channel", key[-1], figures, _addresses(apart, key)))
-    return found
+    return {key: channels for key, channels in found.items() if len(channels) > 1}

@@ -56,6 +56,15 @@ async def test_a_step_is_held_to_its_best(engine: AsyncEngine, world: list[Perso
                 assert await listed(connection, address) == step[name]
 
 
+async def test_nobody_is_an_example_for_itself(engine: AsyncEngine, world: list[Person]) -> None:
+    async with transaction(engine) as connection:
+        answer = await ranking.bottlenecks(
+            connection, BottlenecksQuery(from_="2025-01-01", to="2026-01-01", channel=["web"]), now=NOW
+        )
+    kinds = {step["best"]["kind"] for step in answer["totals"]["steps"] if step["best"]}
+    assert kinds == {"quarter"}
+
+
 async def test_few_journeys_promise_nothing(client: AsyncClient) -> None:
     for number in range(5):
         await client.post("/v1/leads", json={"email": f"a{number}@firma.de", "channel": "web"})
