@@ -145,7 +145,7 @@ class JourneyOut(BaseModel):
 
 
 class TouchpointOut(BaseModel):
-    """A contact between the lead and us."""
+    """A contact between the lead and us. ``journey`` 0, in an export or a timeline only: a start told of it that was corrected since."""
 
     id: UUID
     journey: int

@@ -63,38 +63,54 @@ async def _move_touchpoints(
 ) -> None:
     """Let the touchpoints of the starts that are corrected follow them, and add those of starts that are named anew, with their channel."""
     starts = {one.journey: one for one in new.transitions[first - 1 :] if one.event in STARTS_JOURNEY}
-    followed = set()
+    told = _told_again(old, [(one.journey, one.step) for one in starts.values()])
     for row in old:
-        if row["event"] in STARTS_JOURNEY:
-            start = starts.get(row["journey"])
-            kept = start if start and start.event == row["event"] else None
-            says = (
-                {"at": kept.occurred_at, "channel": kept.step.channel, "campaign": kept.step.campaign} if kept else None
-            )
-            if await store.move_touchpoint(book.connection, entry.id, row, says) and kept:
-                followed.add(kept.journey)
-    for start in starts.values():
-        if start.journey not in followed and start.event != Event.ACQUIRE and steps[start.sequence - first].channel:
-            source: dict[str, Any] = {
-                "channel": start.step.channel,
-                "campaign": start.step.campaign,
-                "utm": {},
-                "journey": start.journey,
-            }
-            book.touch(entry, {**source, **TOUCHED_BY_A_MOVE, "occurred_at": start.occurred_at})
+        if row["event"] in STARTS_JOURNEY and row not in told.values():
+            await store.move_touchpoint(book.connection, entry.id, row, None)
+    # The last one first, so that none is put where one is that has yet to move.
+    for number, start in sorted(starts.items(), reverse=True):
+        was, step = told.get(number), start.step
+        says = {"journey": number, "channel": step.channel, "campaign": step.campaign}
+        followed = was and await store.move_touchpoint(book.connection, entry.id, was, says | {"at": start.occurred_at})
+        is_same = was and (was["channel"], was["campaign"]) == (step.channel, step.campaign)
+        if start.event != Event.ACQUIRE and steps[start.sequence - first].channel and not followed and not is_same:
+            book.touch(entry, {**says, **TOUCHED_BY_A_MOVE, "utm": {}, "occurred_at": start.occurred_at})
+
+
+def _told_again(old: Sequence[Mapping[str, Any]], starts: Sequence[tuple[int, Step]]) -> dict[int, Mapping[str, Any]]:
+    """Return, by journey, the start that each of a corrected tail tells again: that of the same time, or else of the same number."""
+    left = [row for row in old if row["event"] in STARTS_JOURNEY]
+    found: dict[int, Mapping[str, Any]] = {}
+    for is_told in (_is_of_its_time, _is_of_its_number):
+        for number, step in starts:
+            same = next((row for row in left if number not in found and is_told(row, number, step)), None)
+            if same is not None:
+                found[number] = same
+                left.remove(same)
+    return found
+
+
+def _is_of_its_time(row: Mapping[str, Any], _number: int, step: Step) -> bool:
+    is_acquired = (row["event"] == Event.ACQUIRE, step.event == Event.ACQUIRE)
+    return is_acquired[0] == is_acquired[1] and bool(row["occurred_at"] == step.occurred_at)
+
+
+def _is_of_its_number(row: Mapping[str, Any], number: int, _step: Step) -> bool:
+    return bool(row["journey"] == number)
 
 
 def _continued(
     kept: Sequence[Mapping[str, Any]], steps: Sequence[Step], old: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
 ) -> list[Step]:
     """Complete a corrected tail: a journey that it starts anew keeps the channel it had, unless the correction names another."""
-    sources = {start["journey"]: start for start in old if start["event"] in STARTS_JOURNEY}
-    journey = kept[-1]["journey"] if kept else 0
-    tail = []
-    for index, step in enumerate(steps):
-        journey += step.event in STARTS_JOURNEY
-        tail.append(completed(step, row, source=sources.get(journey), place=f"/transitions/{index}"))
-    return tail
+    number = kept[-1]["journey"] if kept else 0
+    numbers = [number := number + (step.event in STARTS_JOURNEY) for step in steps]
+    starts = [(one, step) for one, step in zip(numbers, steps, strict=True) if step.event in STARTS_JOURNEY]
+    sources = _told_again(old[len(kept) :], starts)
+    return [
+        completed(step, row, source=sources.get(one), place=f"/transitions/{index}")
+        for index, (one, step) in enumerate(zip(numbers, steps, strict=True))
+    ]
 
 
 def _refuse_new_cleaning(

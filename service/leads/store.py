@@ -228,11 +228,11 @@ _DROP_JOURNEYS = (
 )
 # A journey's touchpoint is told by what the start said: a start and its touchpoint are written with the same time and source.
 _OF_START = """lead_id = :lead_id AND id = (
-    SELECT id FROM touchpoints WHERE lead_id = :lead_id AND journey = :journey AND occurred_at = :was_at
+    SELECT id FROM touchpoints WHERE lead_id = :lead_id AND journey = :was_journey AND occurred_at = :was_at
         AND channel IS NOT DISTINCT FROM CAST(:was_channel AS text) AND campaign IS NOT DISTINCT FROM CAST(:was_campaign AS text)
-        AND (via = 'transition' OR :journey = 1) ORDER BY id LIMIT 1)"""
+        AND (via = 'transition' OR :was_journey = 1) ORDER BY id LIMIT 1)"""
 _MOVE_TOUCHPOINT = text(
-    f"UPDATE touchpoints SET occurred_at = :at, channel = :channel, campaign = :campaign WHERE {_OF_START}"
+    f"UPDATE touchpoints SET journey = :journey, occurred_at = :at, channel = :channel, campaign = :campaign WHERE {_OF_START}"
 )
 # Of no journey: no list has it, and no figure, but it is still there.
 _WITHDRAW_TOUCHPOINT = text(f"UPDATE touchpoints SET journey = 0 WHERE {_OF_START}")
@@ -315,10 +315,15 @@ async def move_touchpoint(
 ) -> bool:
     """Let the touchpoint that only says that a journey started so say what the corrected start says, or be of no journey; tell if there was one.
 
-    ``old`` is the row of the ledger, ``new`` has ``at, channel, campaign``. What else touched a lead is left alone: a correction of the ledger does
+    ``old`` is the row of the ledger, ``new`` has ``journey, at, channel, campaign``. What else touched a lead is left alone: a correction of the ledger does
     not make it not have happened.
     """
-    given = {"lead_id": lead_id, "journey": old["journey"], "was_at": old["occurred_at"], "was_channel": old["channel"]}
+    given = {
+        "lead_id": lead_id,
+        "was_journey": old["journey"],
+        "was_at": old["occurred_at"],
+        "was_channel": old["channel"],
+    }
     given |= {"was_campaign": old["campaign"], **(new or {})}
     done = await connection.execute(_MOVE_TOUCHPOINT if new else _WITHDRAW_TOUCHPOINT, given)
     return bool(done.rowcount)

@@ -55,8 +55,11 @@ def remembered(
 
 
 def refuse_too_many(groups: int, each: int = 1) -> None:
-    """Raise `Invalid` for an answer that would be too large to be read by anybody: so many groups, each of so many parts."""
-    if groups * each > MAX_PARTS:
+    """Raise `Invalid` for an answer that would be too large to be read by anybody: so many groups, each of so many parts.
+
+    How many parts one has is limited by itself.
+    """
+    if groups > 1 and groups * each > MAX_PARTS:
         parts = f" of {each} parts" if each > 1 else ""
         raise Invalid(
             "?group_by",

@@ -193,7 +193,10 @@ def _money(currency: str, now: Side, before: Side) -> dict[str, Any]:
             currency,
             _per(one.revenue, customers),
             _per(other.revenue, others),
-            means_differ((customers, *here), (others, *there)) if is_enough else None,
+            # Squares are of wins: where a customer had several, they do not tell how much customers differ.
+            means_differ((customers, *here), (others, *there))
+            if is_enough and (one.paid_wins, other.paid_wins) == (customers, others)
+            else None,
         ),
         "cost_per_customer": _changed(
             currency,

@@ -6,8 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, NamedTuple
 
-_OF_A_ROW: Final = 200
+_OF_A_ROW: Final = 500
 """About so many bytes takes a row that was found, without the values that are bytes themselves."""
+
+_OF_A_KEY: Final = 2
+"""A question takes about so many times what it takes to write it down."""
 
 _SHARE: Final = 4
 """No answer takes more than this part of the room, lest it drive out all others."""
@@ -40,6 +43,7 @@ class Remembered:
         self._forget(question)
         size = (
             len(answer)
+            + _OF_A_KEY * len(repr(question))
             + _OF_A_ROW * len(found)
             + sum(len(value) for row in found for value in row if type(value) is bytes)
         )

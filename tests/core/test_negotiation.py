@@ -106,3 +106,18 @@ def test_numbers_keep_their_sign():
 
 def test_no_rows_no_columns():
     assert to_csv([]) == b"\r\n"
+
+
+def test_what_is_nothing_and_what_is_zero_are_apart():
+    head, zero, false, nothing, none = table(
+        to_csv(
+            [
+                {"a": {"crm": 0, "crm.id": 5}},
+                {"a": {"crm": False}},
+                {"a": {}, "b": [{}]},
+                {"a": {"crm.id": 6}, "b": [None]},
+            ]
+        )
+    )
+    assert head[:2] == ["a.crm", "a.crm.id"]
+    assert [row[0] for row in (zero, false, nothing, none)] == ["0", "false", "", ""]

@@ -92,6 +92,46 @@ async def test_the_first_touchpoint_stays_the_first(client: AsyncClient, create,
     assert (await credited(client, "linear"))["fair"] == 0.5
 
 
+async def test_a_contact_that_started_a_journey_is_not_told_twice(client: AsyncClient, ada, correct) -> None:
+    await move(client, ada, step("churn", 5, reason="price"))
+    for channel, day in (("fair", 10), ("mail", 12)):
+        again = {"email": "ada@example.com", "channel": channel, "occurred_at": on(day)}
+        assert (await client.post("/v1/leads", json=again)).status_code == 200
+    await move(client, ada, step("qualify", 15), step("win", 20))
+    before = await touches(client, ada)
+    assert await credited(client, "linear") == {"fair": 0.5, "mail": 0.5}
+    ledger = [step("reactivate", 10, channel="fair"), step("qualify", 15), step("win", 21)]
+    assert (await correct(ada, 3, *ledger)).is_success
+    assert await touches(client, ada) == before
+    assert await credited(client, "linear") == {"fair": 0.5, "mail": 0.5}
+
+
+async def test_late_news_of_an_earlier_start_leaves_the_later_one_its_touchpoint(
+    client: AsyncClient, ada, correct
+) -> None:
+    await move(
+        client,
+        ada,
+        step("churn", 17, reason="price"),
+        step("reactivate", 18, channel="fair"),
+        step("qualify", 19),
+        step("win", 20),
+    )
+    late = (step("churn", 5, reason="price"), step("reactivate", 7), step("churn", 17, reason="price"))
+    assert (await correct(ada, 2, *late, step("reactivate", 18), step("qualify", 19), step("win", 20))).is_success
+    assert await touches(client, ada) == [("web", "api", on(1), 1), ("fair", "transition", on(18), 3)]
+    journeys = (await client.get(f"/v1/leads/{ada['id']}/journeys")).json()["data"]
+    assert [journey["channel"] for journey in journeys] == ["web", "web", "fair"]
+    assert await credited(client, "last") == {"fair": 1.0}
+
+
+async def test_another_event_at_the_same_start_keeps_its_touchpoint(client: AsyncClient, ada, correct) -> None:
+    won = (step("win", 3, allow_skip=True), step("churn", 5, reason="dissatisfied"))
+    await move(client, ada, *won, step("reactivate", 10, channel="fair"), step("qualify", 12), step("win", 20))
+    assert (await correct(ada, 3, step("repurchase", 10), step("win", 20))).is_success
+    assert await touches(client, ada) == [("web", "api", on(1), 1), ("fair", "transition", on(10), 2)]
+
+
 async def test_a_start_that_a_correction_adds_brings_its_touchpoint(client: AsyncClient, ada, correct) -> None:
     await move(client, ada, step("qualify", 11, allow_skip=True), step("win", 20))
     late = (step("churn", 5, reason="price"), step("reactivate", 7, channel="fair"))

@@ -28,7 +28,8 @@ async def attributes(client: AsyncClient) -> None:
         ("country=de", "?country"),
         ("score_band=1-2", "?score_band"),
         ("entry_stage=won", "?entry_stage"),
-        ("attributes.plan=gold", "?attributes.plan"),
+        ("attributes.seats=1e9999999", "?attributes.seats"),
+        ("attributes.seats=1_0", "?attributes.seats"),
         ("attributes.seats=many", "?attributes.seats"),
         ("attributes.seats_gte=2026-01-01", "?attributes.seats_gte"),
         ("attributes.signed_gte=2026-02-30", "?attributes.signed_gte"),
@@ -54,6 +55,7 @@ async def test_a_value_that_no_lead_can_have_is_refused(client: AsyncClient, fil
         "attributes.seats=010",
         "attributes.trial=yes",
         "attributes.trial=True",
+        "attributes.signed=20260131",
     ],
 )
 @pytest.mark.usefixtures("attributes")
@@ -113,6 +115,23 @@ async def test_what_has_not_come_yet_is_null(client: AsyncClient) -> None:
     come = [datetime.fromisoformat(point["at"]) <= now + timedelta(minutes=20) for point in points]
     assert [point["total"] is not None for point in points] == come
     assert points[-1]["stages"] == dict.fromkeys(points[0]["stages"])
+
+
+@pytest.mark.usefixtures("attributes")
+async def test_a_choice_that_was_taken_away_can_be_asked_for(client: AsyncClient) -> None:
+    changed = await client.patch("/v1/attributes/plan", json={"choices": ["free"]})
+    assert changed.is_success, changed.text
+    (group,) = (await client.get("/v1/stats/funnel?group_by=attributes.plan")).json()["groups"]
+    assert group["key"] == {"attributes.plan": "team"}
+    assert (await client.get("/v1/stats/funnel?attributes.plan=team")).json()["totals"]["entered"] == 1
+
+
+async def test_one_group_may_have_as_many_parts_as_its_parameters_allow(client: AsyncClient) -> None:
+    days = "interval=day&from=2023-01-01&to=2025-12-31&age=P7D&ages=60"
+    assert (
+        await client.post("/v1/leads", json={"email": "a@firma.de", "occurred_at": "2023-05-05T00:00:00Z"})
+    ).is_success
+    assert (await client.get(f"/v1/stats/cohorts?{days}")).status_code == 200
 
 
 async def test_buckets_begin_with_what_is_asked_for(client: AsyncClient) -> None:

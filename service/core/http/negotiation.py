@@ -89,7 +89,7 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     named = dict.fromkeys(name for line in flat for name in line)
     # Where one row has something, another may have nothing in the place of it all.
     parents = {name[:end] for name in named for end, sign in enumerate(name) if sign == "."}
-    columns = [name for name in named if name not in parents or any(line.get(name) for line in flat)]
+    columns = [name for name in named if name not in parents or any(line.get(name) not in (None, "") for line in flat)]
     lines = [[_cell(name) for name in columns], *([_cell(line.get(name)) for name in columns] for line in flat)]
     return "".join(f"{','.join(line)}\r\n" for line in lines).encode()
 
@@ -121,8 +121,8 @@ def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     name, items = inner
     # What cannot be told yet is null, and no row.
-    for item in filter(None, items):
-        for line in _lines(item):
+    for item in items:
+        for line in [] if item is None else _lines(item):
             yield cells | {f"{name}.{inside}": value for inside, value in line.items()}
 
 

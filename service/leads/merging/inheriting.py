@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.leads.merging import store
 from service.lifecycle.ledger import Replayed, Transition
+from service.lifecycle.machine import STARTS_JOURNEY
 
 Row = Mapping[str, Any]
 
@@ -51,4 +52,6 @@ class _Heirs:
 def _is_told(row: Row, transition: Transition) -> bool:
     step = transition.step
     told = (step.event, step.reason, step.amount, step.currency, transition.occurred_at)
-    return all(row[name] == value for name, value in zip(_SAME, told, strict=True))
+    # What a start says of its source is said by its touchpoint, too, which then is no longer as it was brought.
+    is_same = step.event not in STARTS_JOURNEY or (row["channel"], row["campaign"]) == (step.channel, step.campaign)
+    return is_same and all(row[name] == value for name, value in zip(_SAME, told, strict=True))

@@ -25,6 +25,7 @@ CENSORED: Final = 0
 
 # Products of many fractions miss a round figure such as one half by a rounding error.
 _TOLERANCE: Final = 1e-12
+_ROUNDING: Final = 1e-15
 
 
 class Spans(NamedTuple):
@@ -141,11 +142,13 @@ class Curve:
         Where it has happened to nobody yet, or to all, that is no certainty: the bounds are then Wilson's, of those of whom it is known, and the
         variance is that which has its bound as far away.
         """
-        if time > self.table.until:
+        # Times are quotients: what is as long may differ in its last digit.
+        at_least, at_most = time * (1 - _ROUNDING), time * (1 + _ROUNDING)
+        if at_least > self.table.until:
             return None
-        step = int(np.searchsorted(self.times, time, side="right")) - 1
+        step = int(np.searchsorted(self.times, at_most, side="right")) - 1
         value = float(self.values[step]) if step >= 0 else self.origin
-        watched = self.table.watched(time)
+        watched = self.table.watched(at_least)
         if _TOLERANCE < value < 1 - _TOLERANCE:
             some = _variance(self.table.upto(step), self.values[: step + 1], self.origin, last=True)
             low, high = _log_minus_log(np.array([value]), some)

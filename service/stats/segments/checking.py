@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Final
 
 from service.core.errors import Invalid
@@ -24,6 +25,8 @@ _KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "entry_stage": tuple(sorted({str(move.target) for move in MOVES.values() if move.event in STARTS_JOURNEY})),
 }
 _PARAMETER: Final = "?{}".format
+_PLACES: Final = 400
+_NUMBER: Final = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,3})?", re.ASCII)
 _FLAGS: Final = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
@@ -45,20 +48,31 @@ def asked_filters(given: Mapping[str, Sequence[str]], types: Types) -> dict[str,
     Raises `Invalid`, which names the parameter at fault, for a value that no lead can have.
     """
     asked = {name: [_as_shown(name, value, types) for value in values] for name, values in given.items()}
+    # Leads keep a choice that is taken away: whoever sees them in a group can ask for them.
+    unbound = {key: ("text" if kind == "choice" else kind, choices) for key, (kind, choices) in types.items()}
     for chosen in parse_filters(asked, (), place=_PARAMETER):
-        _check(chosen, types, _PARAMETER)
+        _check(chosen, unbound, _PARAMETER)
     return asked
 
 
 def _as_shown(name: str, value: str, types: Types) -> str:
     kind, _ = types.get(name.removeprefix(ATTRIBUTES), ("", ())) if is_attribute(name) else ("", ())
-    if kind == "number":
-        with suppress(InvalidOperation):
-            number = Decimal(value)
-            return f"{number.normalize():f}" if number.is_finite() else value
+    if kind == "number" and (number := _number(value)) is not None:
+        return f"{number.normalize():f}"
     if kind == "boolean":
         return _FLAGS.get(value.strip().lower(), value)
+    if kind == "date":
+        with suppress(ValueError):
+            return date.fromisoformat(value).isoformat()
     return value
+
+
+def _number(value: str) -> Decimal | None:
+    """Return a number as an attribute may be one: as large as numbers of JSON are."""
+    if _NUMBER.fullmatch(value) is None or not isfinite(float(value)):
+        return None
+    number = Decimal(value)
+    return number if number.adjusted() >= -_PLACES else None
 
 
 def attributes_in(given: Mapping[str, Any]) -> list[str]:
@@ -118,9 +132,7 @@ def _fits(value: str, kind: str, choices: Sequence[str]) -> bool:
         case "choice":
             return value in choices
         case "number":
-            with suppress(InvalidOperation):
-                return Decimal(value).is_finite()
-            return False
+            return _number(value) is not None
         case "date":
             with suppress(ValueError):
                 return date.fromisoformat(value).isoformat() == value

@@ -187,6 +187,22 @@ async def test_a_correction_that_says_otherwise_cannot(client: AsyncClient, crea
     assert await faults() == []
 
 
+async def test_a_start_whose_channel_was_corrected_cannot_be_given_back(
+    client: AsyncClient, create, walk, merge, faults
+):
+    anna, anni = await pair(create)
+    await walk(anni, ("churn", {"occurred_at": DAYS[2]}), ("reactivate", {"occurred_at": DAYS[5], "channel": "radio"}))
+    merged = await merge(anna, anni)
+    held = (await client.get(f"/v1/leads/{anna['id']}/transitions")).json()["data"]
+    number = next(row["sequence"] for row in held if row["event"] == "reactivate")
+    step = {"event": "reactivate", "occurred_at": DAYS[5], "channel": "tv"}
+    body = {"from_sequence": number, "transitions": [step], "reason": "it was on television"}
+    assert (await client.post(f"/v1/leads/{anna['id']}/corrections", json=body)).status_code == 201
+    refused = await client.post(f"/v1/merges/{merged['id']}/undo")
+    assert (refused.status_code, refused.json()["code"]) == (409, "corrected_since")
+    assert await faults() == []
+
+
 async def test_a_correction_takes_up_what_was_set_aside(client: AsyncClient, create, walk, merge, undo, ledger, faults):
     anna, anni = await pair(create)
     await walk(anna, ("win", {"allow_skip": True, "occurred_at": DAYS[2]}))

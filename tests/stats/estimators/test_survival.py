@@ -154,6 +154,17 @@ def test_nothing_is_said_of_a_time_that_nobody_was_watched_as_long() -> None:
     assert (later.value, later.watched) == (0.25, 3)
 
 
+def test_who_is_exactly_as_old_was_watched_as_long() -> None:
+    day = 86_400_000_000
+    for seconds in range(1, 6_000):
+        spans = Spans(
+            (np.array([seconds * 1_000_000] * 3), np.array([seconds * 1_000_000]), np.array([], np.int64)), day
+        )
+        found = coming(spans, 1).at(seconds / 86_400)
+        assert found is not None
+        assert (found.value, found.watched) == (0.25, 4), seconds
+
+
 def test_none_yet_and_all_of_them_are_no_certainty() -> None:
     # Newcombe (1998), table I, method 3: none of twenty.
     none_yet = aalen_johansen(np.array([30.0] * 20 + [29.0]), np.array([CENSORED] * 21), 1).at(30.0)
