@@ -91,8 +91,8 @@ def _told_again(old: Sequence[Mapping[str, Any]], starts: Sequence[tuple[int, St
 
 
 def _is_of_its_time(row: Mapping[str, Any], _number: int, step: Step) -> bool:
-    is_acquired = (row["event"] == Event.ACQUIRE, step.event == Event.ACQUIRE)
-    return is_acquired[0] == is_acquired[1] and bool(row["occurred_at"] == step.occurred_at)
+    are_alike = (row["event"] == Event.ACQUIRE) == (step.event == Event.ACQUIRE)
+    return bool(are_alike and row["occurred_at"] == step.occurred_at)
 
 
 def _is_of_its_number(row: Mapping[str, Any], number: int, _step: Step) -> bool:

@@ -315,8 +315,8 @@ async def move_touchpoint(
 ) -> bool:
     """Let the touchpoint that only says that a journey started so say what the corrected start says, or be of no journey; tell if there was one.
 
-    ``old`` is the row of the ledger, ``new`` has ``journey, at, channel, campaign``. What else touched a lead is left alone: a correction of the ledger does
-    not make it not have happened.
+    ``old`` is the row of the ledger, ``new`` has ``journey, at, channel, campaign``. What else touched a lead is left alone: a correction of the
+    ledger does not make it not have happened.
     """
     given = {
         "lead_id": lead_id,

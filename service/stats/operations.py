@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,8 +109,7 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
     bounds = await bounds_of(connection, question, query.interval)
     # What nobody named an end for may be counted in the coarsest buckets there are: nothing lies behind it.
     edges = [*bounds[:-1], question.high] if bounds else []
-
-    begun = sum(start < latest_of(now) for start in bounds[:-1])
+    begun = bisect_left(bounds[:-1], latest_of(now))
 
     def answer(series: Mapping[Key, Series], totals: Mapping[Key, Series]) -> dict[str, Any]:
         groups = trend_groups(question, bounds, series, begun=begun)
@@ -183,7 +183,7 @@ async def occupancy(connection: AsyncConnection, query: OccupancyQuery, *, now: 
         question, lambda asked: move_counts(connection, asked, edges, since=BEGINNING, alone=True), each=len(instants)
     )
     interval = query.interval if series else None
-    seen = sum(at <= latest_of(now) for at in instants)
+    seen = bisect_right(instants, latest_of(now))
 
     def answer() -> dict[str, Any]:
         groups = occupancy_groups(question, instants, balances(counted), seen=seen)

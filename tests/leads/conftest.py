@@ -88,3 +88,14 @@ def faults(engine: AsyncEngine) -> Callable[[], Awaitable[list[str]]]:
             return await all_faults(connection)
 
     return find
+
+
+@pytest.fixture
+def correct(client: AsyncClient):
+    """Correct a lead's ledger: ``await correct(lead, 2, step, step)`` → the answer."""
+
+    async def send(lead, from_sequence: int, *transitions, reason: str = "typo", **headers: str):
+        body = {"from_sequence": from_sequence, "transitions": list(transitions), "reason": reason}
+        return await client.post(f"/v1/leads/{lead['id']}/corrections", json=body, headers=headers)
+
+    return send

@@ -5,29 +5,20 @@ from __future__ import annotations
 import pytest
 from httpx import AsyncClient
 
-MARCH = "2026-03-{:02}T08:00:00Z"
-
-
-def on(day: int) -> str:
-    return MARCH.format(day)
-
-
-def step(event: str, day: int, **body: object) -> dict[str, object]:
-    return {"event": event, "occurred_at": on(day), **body}
+from tests.leads.correcting import on, step
 
 
 @pytest.fixture
 async def ada(create):
-    return await create(email="ada@example.com", channel="web", campaign="spring", occurred_at=on(1))
+    return await create(email="ada@nordwind.example", channel="web", campaign="spring", occurred_at=on(1))
 
 
-@pytest.fixture
-def correct(client: AsyncClient):
-    async def send(lead, from_sequence: int, *transitions, reason: str = "typo", **headers: str):
-        body = {"from_sequence": from_sequence, "transitions": list(transitions), "reason": reason}
-        return await client.post(f"/v1/leads/{lead['id']}/corrections", json=body, headers=headers)
-
-    return send
+AGAIN = (
+    step("churn", 5, reason="price"),
+    step("reactivate", 10, channel="fair"),
+    step("qualify", 11),
+    step("win", 20),
+)
 
 
 async def move(client: AsyncClient, lead, *steps: dict[str, object]) -> None:
@@ -46,30 +37,23 @@ async def credited(client: AsyncClient, model: str) -> dict[str, float]:
 
 
 async def test_a_channel_that_only_a_mistake_named_gets_no_credit(client: AsyncClient, ada, correct) -> None:
-    await move(
-        client,
-        ada,
-        step("churn", 5, reason="price"),
-        step("reactivate", 10, channel="fair"),
-        step("qualify", 11),
-        step("win", 20),
-    )
+    await move(client, ada, *AGAIN)
     assert [one[0] for one in await touches(client, ada)] == ["web", "fair"]
     # It had never churned.
     assert (await correct(ada, 2, step("qualify", 11, allow_skip=True), step("win", 20))).is_success
     assert await touches(client, ada) == [("web", "api", on(1), 1)]
     assert await credited(client, "last") == await credited(client, "linear") == {"web": 1.0}
+    # It is no engagement of her company's either, but nothing is lost.
+    march = {"from": "2026-03-01", "to": "2026-04-01"}
+    engagement = (await client.get("/v1/accounts/nordwind.example/engagement", params=march)).json()
+    assert engagement["all"]["touchpoints"] == 1
+    timeline = (await client.get(f"/v1/leads/{ada['id']}/timeline")).json()["data"]
+    told = {one["data"]["channel"]: one["data"]["journey"] for one in timeline if one["kind"] == "touchpoint"}
+    assert told == {"web": 1, "fair": 0}
 
 
 async def test_the_touchpoint_of_a_start_follows_its_correction(client: AsyncClient, ada, correct) -> None:
-    await move(
-        client,
-        ada,
-        step("churn", 5, reason="price"),
-        step("reactivate", 10, channel="fair"),
-        step("qualify", 11),
-        step("win", 20),
-    )
+    await move(client, ada, *AGAIN)
     rest = (step("qualify", 13), step("win", 20))
     assert (await correct(ada, 3, step("reactivate", 12, channel="radio"), *rest)).is_success
     assert await touches(client, ada) == [("web", "api", on(1), 1), ("radio", "transition", on(12), 2)]
@@ -95,7 +79,7 @@ async def test_the_first_touchpoint_stays_the_first(client: AsyncClient, create,
 async def test_a_contact_that_started_a_journey_is_not_told_twice(client: AsyncClient, ada, correct) -> None:
     await move(client, ada, step("churn", 5, reason="price"))
     for channel, day in (("fair", 10), ("mail", 12)):
-        again = {"email": "ada@example.com", "channel": channel, "occurred_at": on(day)}
+        again = {"email": "ada@nordwind.example", "channel": channel, "occurred_at": on(day)}
         assert (await client.post("/v1/leads", json=again)).status_code == 200
     await move(client, ada, step("qualify", 15), step("win", 20))
     before = await touches(client, ada)

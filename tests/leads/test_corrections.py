@@ -9,29 +9,12 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import text
 
-MARCH = "2026-03-{:02}T08:00:00Z"
-
-
-def on(day: int) -> str:
-    return MARCH.format(day)
-
-
-def step(event: str, day: int, **body: object) -> dict[str, object]:
-    return {"event": event, "occurred_at": on(day), **body}
+from tests.leads.correcting import on, step
 
 
 @pytest.fixture
 async def ada(create):
     return await create(email="ada@example.com", channel="web", campaign="spring", occurred_at=on(1))
-
-
-@pytest.fixture
-def correct(client: AsyncClient):
-    async def send(lead, from_sequence: int, *transitions, reason: str = "typo", **headers: str):
-        body = {"from_sequence": from_sequence, "transitions": list(transitions), "reason": reason}
-        return await client.post(f"/v1/leads/{lead['id']}/corrections", json=body, headers=headers)
-
-    return send
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from statemachine.exceptions import TransitionNotAllowed
 
-from service.lifecycle.machine import MOVES, Event, Lifecycle, NeedUnmet, diagram
+from service.lifecycle.machine import MOVES, STARTING, STARTS_JOURNEY, Event, Lifecycle, NeedUnmet, diagram
 from service.lifecycle.stages import Stage
 
 # Written by hand from the product's own page: event, from, to, needs a reason.
@@ -76,3 +76,9 @@ def test_the_diagram_shows_every_stage_and_every_arrow():
     for move in MOVES.values():
         line = f"{move.source or 'nothing'} --> {move.target} : {move.event.capitalize()}"
         assert line + (" [skip]" if move.is_skip else "") + "\n" in drawn
+
+
+def test_two_stages_tell_the_moves_that_start_a_journey():
+    assert {(None, Stage.ACQUIRED), (Stage.CHURNED, Stage.REACTIVATED), (Stage.WON, Stage.OPPORTUNITY)} == STARTING
+    others = {(move.source, move.target) for move in MOVES.values() if move.event not in STARTS_JOURNEY}
+    assert not STARTING & others

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.core.http import etags
+from service.core.http.queries import is_list
 
 # The field of an answer that has its rows, in the order they are looked for.
 _ROWS: Final = ("data", "groups", "credits", "expected")
@@ -24,7 +25,8 @@ def rows_field(model: Any) -> str | None:
     """Return the field of a response model that holds a table's rows, or None when the answer is no table."""
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return None
-    return next((name for name in _ROWS if name in model.model_fields), None)
+    fields = model.model_fields
+    return next((name for name in _ROWS if name in fields and is_list(fields[name].annotation)), None)
 
 
 def negotiate(request: Request, response: Response, rows: str | None) -> Response:
@@ -95,6 +97,7 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def _cell(value: Any) -> str:
+    # The library that writes CSV cannot tell what is missing from what is empty.
     text = cell_text(value)
     if (value == "" and isinstance(value, str)) or any(sign in text for sign in _QUOTED):
         return '"' + text.replace('"', '""') + '"'

@@ -53,16 +53,17 @@ def parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
         declared = field.field_info.annotation
         if isinstance(declared, type) and issubclass(declared, BaseModel):
             for name, info in declared.model_fields.items():
-                yield info.alias or name, _is_list(info.annotation)
+                yield info.alias or name, is_list(info.annotation)
             if issubclass(declared, AttributesQuery):
                 yield _ANY_ATTRIBUTE, True
         else:
-            yield field.alias, _is_list(declared)
+            yield field.alias, is_list(declared)
     for dependency in dependant.dependencies:
         yield from parameters(dependency)
 
 
-def _is_list(annotation: Any) -> bool:
+def is_list(annotation: Any) -> bool:
+    """Say whether a field takes several values."""
     return any(get_origin(one) in (list, Sequence) for one in (annotation, *get_args(annotation)))
 
 

@@ -74,31 +74,13 @@ def removal_effects(paths: Mapping[Path, tuple[float, float]]) -> tuple[float, d
     channels = sorted({channel for path in paths for channel in path}, key=lambda name: (name is None, name or ""))
     index = {channel: number for number, channel in enumerate(channels, 1)}
     onward, won = _transitions(paths, index)
-    try:
-        visits = np.linalg.inv(np.eye(len(won)) - onward)
-    except np.linalg.LinAlgError:
-        return _one_by_one(onward, won, index)
+    # Every path ends, so that from every state an end can be reached: the system has a solution.
+    visits = np.linalg.inv(np.eye(len(won)) - onward)
     chances = visits @ won
     if chances[0] <= 0.0:
         return 0.0, dict.fromkeys(channels, 0.0)
     lost = visits[0] / np.diagonal(visits) * chances / chances[0]
     return float(chances[0]), {channel: float(lost[number]) for channel, number in index.items()}
-
-
-def _one_by_one(
-    onward: np.ndarray, won: np.ndarray, index: Mapping[str | None, int]
-) -> tuple[float, dict[str | None, float]]:
-    """Return the same where a loop is never left, by solving the chain without each channel."""
-    base = _conversion(onward, won)
-    if base <= 0.0:
-        return 0.0, dict.fromkeys(index, 0.0)
-    effects = {}
-    for channel, number in index.items():
-        without, lost = onward.copy(), won.copy()
-        without[:, number] = 0.0
-        lost[number] = 0.0
-        effects[channel] = 1.0 - _conversion(without, lost) / base
-    return base, effects
 
 
 def removal_credits(paths: Mapping[Path, tuple[float, float]]) -> dict[str | None, float]:
@@ -122,16 +104,6 @@ def _transitions(
     leaving = counts.sum(axis=1) + wins + nulls
     leaving[leaving == 0] = 1.0
     return counts / leaving[:, None], wins / leaving
-
-
-def _conversion(onward: np.ndarray, won: np.ndarray) -> float:
-    # A loop that nobody ever leaves would make the system singular; the smallest solution, which is meant, comes by least squares.
-    system = np.eye(len(won)) - onward
-    try:
-        chances = np.linalg.solve(system, won)
-    except np.linalg.LinAlgError:
-        chances = np.linalg.lstsq(system, won, rcond=None)[0]
-    return float(chances[0])
 
 
 def collapse(paths: Iterable[tuple[Path, bool]]) -> dict[Path, tuple[float, float]]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from service.core.errors import Invalid
 from service.core.http.queries import ATTRIBUTES, is_attribute
-from service.lifecycle.machine import MOVES, STARTS_JOURNEY
+from service.lifecycle.machine import STARTING
 from service.stats.asking import DIMENSIONS, parse_filters
 from service.stats.question import SCORE_BANDS, Filter, Segment
 
@@ -22,7 +22,7 @@ Types = Mapping[str, tuple[str, Sequence[str]]]
 
 _KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "score_band": tuple(name for _, name in SCORE_BANDS),
-    "entry_stage": tuple(sorted({str(move.target) for move in MOVES.values() if move.event in STARTS_JOURNEY})),
+    "entry_stage": tuple(sorted({str(target) for _, target in STARTING})),
 }
 _PARAMETER: Final = "?{}".format
 _PLACES: Final = 400
