@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
+from service.stats.answering import refuse_too_many, ungrouped
 from service.stats.asking import parse_duration, question_of
 from service.stats.attribution import credit_lines
 from service.stats.definitions import REACHED
-from service.stats.funnel import LAST
-from service.stats.question import Addresses, definition, duration
+from service.stats.funnel import LAST, order_of
+from service.stats.question import Addresses, Key, Question, definition, duration
 from service.stats.returns import amount_out
-from service.stats.schemas.attribution import AttributionQuery
-from service.stats.store.paths import read_paths
-from service.stats.touches import Name
+from service.stats.schemas.attribution import AttributionQuery, Touched
+from service.stats.store.paths import Credited, read_paths
+from service.stats.touches import Name, Paths
 from service.stats.wording import attribution_text
 
 # The Markov model solves a system of as many equations: at so many it takes some seconds.
@@ -32,28 +34,57 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
             raise Invalid(f"?{name}", "does not go with attribution; lookback limits which touches are credited")
     question = question_of(query, mode="cohort", now=now)
     lookback = parse_duration(query.lookback, pointer="?lookback") if query.lookback is not None else None
-    paths, revenue = await read_paths(connection, question, by=query.by, lookback=lookback)
-    if len(paths.names) > _MOST_NAMES:
+    found = await read_paths(connection, question, by=query.by, lookback=lookback)
+    most = max((len(credited.paths.names) for credited in found.values()), default=0)
+    if most > _MOST_NAMES:
         raise Invalid(
             "?by", f"more than {_MOST_NAMES} of them touched these journeys: choose some of them, or a shorter time"
         )
-    addresses = Addresses.of(question, (), behind="attribution").between(question.start, question.end)
-    limit = f"&window={duration(lookback)}" if lookback is not None else ""
-
-    def touched(name: Name) -> str:
-        return addresses.at(LAST, query.by if name is None else f"{query.by}:{quote(name, safe='')}") + limit
-
-    addresses_of = {name: touched(name) for name in paths.touched}
+    refuse_too_many(len(found), max(most, 1))
+    everybody = ungrouped(question)
+    # A lead with several tags is in several groups.
+    read_anew = "tag" in question.group_by
+    whole = (await read_paths(connection, everybody, by=query.by, lookback=lookback)) if read_anew else found
+    told = _Told(query.by, lookback)
     described = definition(question, attribution_text(question, query.by, lookback))
     described |= {"by": query.by, "lookback": duration(lookback) if lookback is not None else None}
-    funnel = Addresses.of(question, (), behind="funnel").between(question.start, question.end)
-    return {
-        "definition": described,
-        "credits": await asyncio.to_thread(credit_lines, paths, addresses_of),
-        "totals": {
-            "journeys": paths.wins + paths.not_won.total(),
-            "wins": paths.wins,
-            "revenue": {currency: amount_out(amount, currency) for currency, amount in sorted(revenue.items())},
-            "leads": funnel.at(LAST, REACHED),
-        },
-    }
+
+    def answer() -> dict[str, Any]:
+        groups = [
+            {"key": question.key_of(key), **told.of(question, key, found[key])}
+            for key in sorted(found, key=lambda key: (-found[key].paths.journeys, order_of(key)))
+        ]
+        return {"definition": described, "groups": groups, **told.of(everybody, (), Credited.together(whole.values()))}
+
+    return await asyncio.to_thread(answer)
+
+
+class _Told(NamedTuple):
+    """What is credited, and how far back."""
+
+    by: Touched
+    lookback: timedelta | None
+
+    def of(self, question: Question, key: Key, credited: Credited) -> dict[str, Any]:
+        """Return the credits of a group and what there was to be shared."""
+        paths = credited.paths
+        funnel = Addresses.of(question, key, behind="funnel").between(question.start, question.end)
+        return {
+            "credits": credit_lines(paths, self._addresses(question, key, paths)),
+            "totals": {
+                "journeys": paths.journeys,
+                "wins": paths.wins,
+                "revenue": {
+                    currency: amount_out(amount, currency) for currency, amount in sorted(credited.revenue.items())
+                },
+                "leads": funnel.at(LAST, REACHED),
+            },
+        }
+
+    def _addresses(self, question: Question, key: Key, paths: Paths) -> Mapping[Name, str]:
+        addresses = Addresses.of(question, key, behind="attribution").between(question.start, question.end)
+        limit = f"&window={duration(self.lookback)}" if self.lookback is not None else ""
+        return {
+            name: addresses.at(LAST, self.by if name is None else f"{self.by}:{quote(name, safe='')}") + limit
+            for name in paths.touched
+        }

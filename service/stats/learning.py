@@ -6,7 +6,7 @@ long. Of those, the cumulative incidence of a win (Aalen and Johansen, churn com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -41,9 +41,17 @@ class Lives(NamedTuple):
     amount: Floats
     currency: NDArray[np.str_]
 
+    @classmethod
+    def together(cls, parts: Collection[Lives]) -> Lives:
+        """Return the journeys of one group or more as one."""
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
     def chosen(self, which: NDArray[Any]) -> Lives:
         """Return some of the journeys."""
         return Lives(*(column[which] for column in self))
+
+
+NOBODY: Final = Lives(np.empty((0, len(OPEN_RUNGS))), np.empty(0), np.empty(0), np.empty(0), np.empty(0, dtype=np.str_))
 
 
 class Chance(NamedTuple):

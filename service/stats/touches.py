@@ -6,9 +6,9 @@ A journey that was won has the touches before the win, any other has all of its 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,32 @@ class Paths:
     def wins(self) -> int:
         """Return how many journeys were won."""
         return sum(count for count, _ in self.won.values())
+
+    @property
+    def journeys(self) -> int:
+        """Return how many journeys there are."""
+        return self.wins + self.not_won.total()
+
+    @classmethod
+    def together(cls, parts: Iterable[Paths]) -> Paths:
+        """Return the paths of several groups of journeys; none of them may be in two."""
+        whole = cls()
+        for part in parts:
+            whole.not_won.update(part.not_won)
+            whole.touched.update(part.touched)
+            _add(whole.won, part.won)
+            _add(whole.decayed, part.decayed)
+        return whole
+
+
+_Key = TypeVar("_Key")
+_Number = TypeVar("_Number", int, float)
+
+
+def _add(whole: dict[_Key, tuple[_Number, float]], part: Mapping[_Key, tuple[_Number, float]]) -> None:
+    for key, (number, amount) in part.items():
+        held = whole.get(key)
+        whole[key] = (number, amount) if held is None else (held[0] + number, held[1] + amount)
 
 
 class _Walked(NamedTuple):

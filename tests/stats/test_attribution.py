@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from decimal import Decimal
 from typing import Any
@@ -79,6 +80,44 @@ async def test_every_model_shares_what_there_was(client: AsyncClient, lookback: 
             listed = (await client.get(line["leads"] + "&count=true")).json()
             assert listed.get("total") == line["touched_wins"], listed
     assert (await client.get(totals["leads"] + "&count=true")).json()["total"] == 6
+
+
+@pytest.mark.parametrize("by", ["country", "tag", "campaign", "entry_stage,country"])
+async def test_each_group_is_credited_by_itself(client: AsyncClient, by: str) -> None:
+    for number, (touches, won, amount) in enumerate(JOURNEYS):
+        await _live(client, number, touches, won, amount)
+        lead = (await client.get(f"/v1/leads?email=lead{number}@firma.de")).json()["data"][0]
+        company = {"company": {"country": ("DE", "FR")[number % 2]}} if number % 3 else {}
+        changed = await client.patch(f"/v1/leads/{lead['id']}", json={"tags": ["a", "b"][: number % 3], **company})
+        assert changed.status_code == 200
+    alone = (await client.get("/v1/stats/attribution?lookback=P20D")).json()
+    answer = (await client.get(f"/v1/stats/attribution?lookback=P20D&group_by={by}")).json()
+    assert [group["key"] for group in alone["groups"]] == [{}]
+    assert len(answer["groups"]) > (by != "campaign")
+    assert _credited(alone["groups"][0]) == _credited(alone) == _credited(answer)
+    for group in answer["groups"]:
+        filters = "&".join(
+            f"missing={name}" if value is None else f"{name}={value}" for name, value in group["key"].items()
+        )
+        asked = (await client.get(f"/v1/stats/attribution?lookback=P20D&{filters}")).json()
+        assert _credited(group) == _credited(asked)
+        for line in group["credits"]:
+            if line["touched_wins"]:
+                assert (await client.get(line["leads"] + "&count=true")).json()["total"] == line["touched_wins"]
+        assert (await client.get(group["totals"]["leads"] + "&count=true")).json()["total"] == group["totals"]["wins"]
+    table = await client.get(f"/v1/stats/attribution?group_by={by}", headers={"Accept": "text/csv"})
+    lines = list(csv.DictReader(table.text.splitlines()))
+    assert len(lines) == sum(len(group["credits"]) or 1 for group in answer["groups"])
+    assert {f"key.{name}" for name in by.split(",")} < set(lines[0])
+
+
+def _credited(answer: dict[str, Any]) -> Any:
+    totals = {name: answer["totals"][name] for name in ("journeys", "wins", "revenue")}
+    shares = {
+        f"{line['value']}/{model}": one["wins"] for line in answer["credits"] for model, one in line["models"].items()
+    }
+    revenue = {f"{line['value']}": line["models"]["linear"]["revenue"] for line in answer["credits"]}
+    return totals, revenue, {name: round(share, 9) for name, share in shares.items()}
 
 
 async def test_a_repurchase_without_a_touch_is_its_own_start(client: AsyncClient) -> None:

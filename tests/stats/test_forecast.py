@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,6 +210,50 @@ async def test_the_answer_adds_up(engine: AsyncEngine, world: list[Person]) -> N
             assert expectation["wins"]["expected"] == pytest.approx(sum(n * (share or 0) for n, share in shares))
             assert expectation["open_without_chance"] == sum(n for n, share in shares if share is None)
         assert {place["from_days"] for place in answer["by_stage_and_age"]} <= set(AGES)
+
+
+@pytest.mark.parametrize("by", ["channel", "country", "tag", "channel,entry_stage"])
+async def test_each_group_learns_by_itself(engine: AsyncEngine, world: list[Person], by: str) -> None:
+    async with transaction(engine) as connection:
+
+        async def foreseen(**asked: list[str]) -> dict[str, Any]:
+            answer = await forecasting.forecast(connection, ForecastQuery.model_validate(asked), now=NOW)
+            ForecastOut.model_validate(answer, strict=True)
+            return answer
+
+        answer, alone = await foreseen(group_by=[by]), await foreseen()
+        figures = set(alone) - {"definition", "groups", "leads"}
+        assert len(answer["groups"]) > 2
+        assert _rounded(answer, figures) == _rounded(alone, figures)
+        assert _rounded(alone["groups"][0], figures) == _rounded(alone, figures)
+        for group in answer["groups"]:
+            filters: dict[str, list[str]] = {}
+            for name, value in group["key"].items():
+                filters |= {"missing": [*filters.get("missing", []), name]} if value is None else {name: [value]}
+            assert _rounded(group, figures) == _rounded(await foreseen(**filters), figures)
+            assert await listed(connection, group["leads"]["acquired"]) == sum(
+                place["open"] for place in group["by_stage_and_age"] if place["stage"] == "acquired"
+            )
+
+
+def _rounded(answer: dict[str, Any], names: set[str]) -> Any:
+    """What floats come to may depend on the order that they are added in."""
+    return _told({name: answer[name] for name in names})
+
+
+def _told(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _told(inner) for name, inner in part.items()}
+    if isinstance(part, list):
+        return [_told(inner) for inner in part]
+    return round(part, 6) if isinstance(part, float) else part
+
+
+async def test_too_many_groups_are_refused(client: AsyncClient) -> None:
+    leads = [{"email": f"a{number}@firma.de", "campaign": f"c{number}"} for number in range(201)]
+    assert (await client.post("/v1/leads/batch", json=leads)).is_success
+    answer = await client.get("/v1/stats/forecast?group_by=campaign")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "?group_by")
 
 
 async def test_without_journeys_nothing_is_foreseen(client: AsyncClient) -> None:

@@ -14,7 +14,7 @@ from service.core.http import etags
 from service.core.http.queries import is_list
 
 # The field of an answer that has its rows, in the order they are looked for.
-_ROWS: Final = ("data", "groups", "credits", "expected")
+_ROWS: Final = ("data", "groups")
 # A spreadsheet takes a cell that begins so for a formula, or for the start of another cell.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CSV: Final = "text/csv; charset=utf-8"

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.stats.estimators.credit import Model
-from service.stats.schemas.scope import DefinitionOut, Out, ScopeQuery
+from service.stats.schemas.scope import DefinitionOut, GroupedQuery, Out
 
 Touched = Literal["channel", "campaign"]
 
 
-class AttributionQuery(ScopeQuery):
+class AttributionQuery(GroupedQuery):
     """`GET /v1/stats/attribution`."""
 
     by: Annotated[Touched, Field(description="What of the touches is credited")] = "channel"
@@ -55,9 +55,18 @@ class AttributionTotalsOut(Out):
     leads: str
 
 
+class AttributionGroupOut(Out):
+    """The journeys of one group, and who is credited with their wins; each group by itself, what touched the others is not looked at."""
+
+    key: dict[str, str | None]
+    credits: list[CreditOut]
+    totals: AttributionTotalsOut
+
+
 class AttributionOut(Out):
-    """Who is credited with the wins, by six models; the credits of each add up to the totals."""
+    """Who is credited with the wins, by six models; the credits of each add up to the totals. Below ``groups``: all of them together."""
 
     definition: AttributionDefinitionOut
+    groups: list[AttributionGroupOut]
     credits: list[CreditOut]
     totals: AttributionTotalsOut

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from service.stats.schemas.scope import DefinitionOut, Out, ScopeQuery
+from service.stats.schemas.scope import DefinitionOut, GroupedQuery, Out
 
 
-class ForecastQuery(ScopeQuery):
+class ForecastQuery(GroupedQuery):
     """`GET /v1/stats/forecast`. ``from`` and ``to`` say which journeys it learns from and speaks of: all, if absent."""
 
 
@@ -99,13 +99,28 @@ class BacktestOut(Out):
     calibration: list[CalibrationOut]
 
 
-class ForecastOut(Out):
+class ForecastFiguresOut(Out):
     """What the open journeys may come to."""
 
-    definition: DefinitionOut
     open: int
     expected: list[ExpectationOut]
     by_stage_and_age: list[PlaceOut]
     in_the_end: list[EndOut]
     backtest: list[BacktestOut]
     leads: dict[str, str]
+
+
+class ForecastGroupOut(ForecastFiguresOut):
+    """What the open journeys of one group may come to, learnt from journeys of this group alone."""
+
+    key: dict[str, str | None]
+
+
+class ForecastOut(ForecastFiguresOut):
+    """What the open journeys may come to: those of each group, and below ``groups`` all of them together, learnt from all.
+
+    What is expected of the groups does not add up to what is expected of all: each has chances of its own.
+    """
+
+    definition: DefinitionOut
+    groups: list[ForecastGroupOut]

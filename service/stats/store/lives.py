@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,14 +11,13 @@ import numpy as np
 from sqlalchemy import Float, LargeBinary, Select, cast, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.learning import Lives
-from service.stats.question import Question
+from service.stats.learning import NOBODY, Lives
+from service.stats.question import Key, Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.milestones import whole_journeys
 from service.stats.store.packing import (
     MICROSECONDS_A_DAY,
-    ORIGIN,
     joined_columns,
     joined_up,
     packed_columns,
@@ -32,21 +30,26 @@ _TIMES: Final = ("started_at", "cleaned_at", "nurtured_at", "opportunity_at", "w
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
 
 
-async def read_lives(connection: AsyncConnection, question: Question) -> tuple[Lives, datetime]:
-    """Return the journeys of a question as columns, and the instant from which their days count."""
+async def read_lives(connection: AsyncConnection, question: Question) -> dict[Key, Lives]:
+    """Return the journeys of a question as columns, by group, their days counted from `ORIGIN`; the only group is there even if it has none."""
     given = sources.parameters(question) | {"low": question.low, "high": question.high}
-    rows = (await read_rows(connection, _lives(Shape.of(question)), given)).all()
-    return await asyncio.to_thread(_columns, [tuple(row) for row in rows]), ORIGIN
+    width = len(question.group_by)
+    groups: dict[Key, list[tuple[Any, ...]]] = {} if width else {(): []}
+    for row in (await read_rows(connection, _lives(Shape.of(question)), given)).all():
+        groups.setdefault(tuple(row[:width]), []).append(tuple(row[width:]))
+    return await asyncio.to_thread(lambda: {key: _columns(rows) for key, rows in groups.items()})
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> Lives:
+    if not rows:
+        return NOBODY
     days = [
         [None if some is None else some / MICROSECONDS_A_DAY for some in unpacked_columns(times)]
         for _, _, *times in rows
     ]
-    columns = joined_columns(days, np.nan) or [np.empty(0)] * len(_TIMES)
+    columns = joined_columns(days, np.nan)
     found = [np.frombuffer(packed, dtype=">f8") for _, packed, *_ in rows]
-    amounts = np.concatenate([np.empty(0), *found])
+    amounts = np.concatenate(found)
     currency = np.repeat([row[0] or "" for row in rows], list(map(len, found))).astype(np.str_)
     return Lives(np.stack(columns[:4]).T, columns[4], columns[5], amounts, currency)
 
@@ -59,8 +62,8 @@ def _lives(shape: Shape) -> Select[Any]:
     times = [journey.c[name] for name in _TIMES]
     # All of one currency are packed together: then it need not go along with each.
     return (
-        select(journey.c.currency, joined_up(amount), *packed_columns(*times))
+        select(*dimensions.keys, journey.c.currency, joined_up(amount), *packed_columns(*times))
         .select_from(dimensions.joined(journey))
         .where(sources.in_bounds(journey.c.started_at), *dimensions.conditions)
-        .group_by(journey.c.currency, *pattern_of(*times[1:]))
+        .group_by(*dimensions.keys, journey.c.currency, *pattern_of(*times[1:]))
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -42,7 +42,7 @@ from sqlalchemy.dialects.postgresql import UUID as SQL_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.definitions import BEGINNING, END
-from service.stats.question import Question
+from service.stats.question import Key, Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
@@ -56,25 +56,51 @@ _ROOM: Final = 16
 """How many bytes an id takes."""
 
 
+class Credited(NamedTuple):
+    """The paths of the journeys of a group, and the revenue of those that were won, by currency."""
+
+    paths: Paths
+    revenue: dict[str, Decimal]
+
+    @classmethod
+    def together(cls, parts: Collection[Credited]) -> Credited:
+        """Return several groups of journeys as one; none of them may be in two."""
+        revenue: dict[str, Decimal] = {}
+        for currency, amount in (pair for part in parts for pair in part.revenue.items()):
+            revenue[currency] = revenue.get(currency, Decimal(0)) + amount
+        return cls(Paths.together(part.paths for part in parts), revenue)
+
+
 async def read_paths(
     connection: AsyncConnection, question: Question, *, by: str, lookback: timedelta | None
-) -> tuple[Paths, dict[str, Decimal]]:
-    """Return the paths of the journeys of a question, and the revenue of those that were won, by currency.
+) -> dict[Key, Credited]:
+    """Return the paths of the journeys of a question, and what they brought, by group; the only one is there even if it has none.
 
     ``connection`` must hold a snapshot: what stands in the order of ids is asked for afterwards.
     """
     whole = not question.dimensions and question.unit == "journey" and (question.low, question.high) == (BEGINNING, END)
     statement = _rows(Shape.of(question), by, whole=whole)
     given = sources.parameters(question) | {"low": question.low, "high": question.high}
-    found = [_Packed(*row) for row in (await read_rows(connection, statement, given)).all()]
+    width = len(question.group_by)
+    groups: dict[Key, list[_Packed]] = {} if width else {(): []}
+    for row in (await read_rows(connection, statement, given)).all():
+        groups.setdefault(tuple(row[:width]), []).append(_Packed(*row[width:]))
+    limit = None if lookback is None else lookback // timedelta(microseconds=1)
+    credited = {}
+    for key, found in groups.items():
+        revenue = _revenue(found)
+        gathered, tied = await asyncio.to_thread(_gathered, found)
+        names = await _in_their_order(connection, tied, by) if tied.leads else None
+        credited[key] = Credited(await asyncio.to_thread(_paths, gathered, names, limit), revenue)
+    return credited
+
+
+def _revenue(found: Sequence[_Packed]) -> dict[str, Decimal]:
     revenue: dict[str, Decimal] = {}
     for one in found:
         if one.currency is not None and one.revenue is not None:
             revenue[one.currency] = revenue.get(one.currency, Decimal(0)) + one.revenue
-    gathered, tied = await asyncio.to_thread(_gathered, found)
-    names = await _in_their_order(connection, tied, by) if tied.leads else None
-    limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    return await asyncio.to_thread(_paths, gathered, names, limit), revenue
+    return revenue
 
 
 class _Tied(NamedTuple):
@@ -189,6 +215,7 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
     won = case((is_won, amount))
     of_journeys = (
         select(
+            *dimensions.keys,
             false().label("is_touch"),
             journey.c[by].label("name"),
             journey.c.number,
@@ -201,11 +228,12 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
         )
         .select_from(dimensions.joined(journey))
         .where(*chosen)
-        .group_by(journey.c[by], journey.c.number, journey.c.currency, is_won)
+        .group_by(*dimensions.keys, journey.c[by], journey.c.number, journey.c.currency, is_won)
     )
     rows = touchpoints if whole else dimensions.joined(journey.join(touchpoints, and_(*_touches(journey))))
     of_touches = (
         select(
+            *dimensions.keys,
             true().label("is_touch"),
             touchpoints.c[by].label("name"),
             touchpoints.c.journey.label("number"),
@@ -218,7 +246,7 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
         )
         .select_from(rows)
         .where(*([] if whole else chosen))
-        .group_by(touchpoints.c[by], touchpoints.c.journey)
+        .group_by(*dimensions.keys, touchpoints.c[by], touchpoints.c.journey)
     )
     # Two of PostgreSQL's processes work on one each; to let several work on each would need both to be kept on disk on the way.
     return union_all(of_journeys, of_touches)
