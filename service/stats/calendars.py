@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.stats.definitions import GRAINS, quarter
+from service.stats.definitions import OCTAD, QUARTER_HOUR, SIZES, quarter
 
 Interval = Literal["hour", "day", "week", "month", "quarter", "year"]
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
-YEAR: Final = GRAINS.index("year")
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
@@ -120,6 +119,8 @@ def floor(at: datetime, grain: int) -> datetime:
     at = at.replace(hour=0, minute=0)
     if grain == 1:
         return at
+    if grain == 4:
+        return at.replace(day=at.day - (at.day - 1) % OCTAD)
     return at.replace(day=1) if grain == 2 else at.replace(month=1, day=1)
 
 
@@ -127,41 +128,67 @@ def _ceiling(at: datetime, grain: int) -> datetime:
     start = floor(at, grain)
     if start == at:
         return start
-    return floor(start + timedelta(days=(0, 1, 31, 366)[grain]), grain) if grain else start + timedelta(minutes=15)
+    return (
+        floor(start + timedelta(days=(0, 1, 31, 366, OCTAD)[grain]), grain) if grain else start + timedelta(minutes=15)
+    )
 
 
-def _nearest(at: datetime, grain: int) -> datetime:
-    before, after = floor(at, grain), _ceiling(at, grain)
-    return before if at - before < after - at else after
+# How many rows there are to read in a bucket of each grain, about, for each in a quarter hour; and how long one is in the mean. All the groups
+# and cells that there are stand in a month as in a year, and nearly all in an octad.
+_ROWS: Final = {0: 1, 1: 30, 4: 40, 2: 45, 3: 45}
+_LENGTH: Final = {0: QUARTER_HOUR, 1: DAY, 4: DAY * 7.61, 2: DAY * 30.44, 3: DAY * 365.24}
 
 
-def segments(low: datetime, high: datetime, *, grain: int = YEAR) -> list[Segment]:
-    """Return runs of rollup buckets whose sum is ``[low, high)`` exactly, in as few buckets as can be.
+def rows_in(runs: Iterable[Segment]) -> float:
+    """Return how much there is to read in runs of the rollup, in quarter hours."""
+    return sum(_ROWS[run.grain] * ((run.high - run.low) / _LENGTH[run.grain]) for run in runs)
+
+
+# The same months are asked for again and again.
+@lru_cache(maxsize=16_384)
+def segments(low: datetime, high: datetime, *, size: int = len(SIZES) - 1) -> tuple[Segment, ...]:
+    """Return runs of rollup buckets whose sum is ``[low, high)`` exactly, with as little to read as can be.
 
     Counters can be taken away again: all of August but its first day is a month less a day, and not thirty days. The bounds must be
-    quarter hours (`is_aligned`).
+    quarter hours (`is_aligned`). ``size`` is the place in `SIZES` of the largest buckets that are taken.
     """
     if low >= high:
-        return []
+        return ()
+    grain = SIZES[size]
     if grain == 0:
-        return [Segment(0, low, high)]
-    first, last = _nearest(low, grain), _nearest(high, grain)
-    if first >= last or abs(first - low) + abs(last - high) >= high - low:
-        return segments(low, high, grain=grain - 1)
-    return [*_edge(low, first, grain - 1), Segment(grain, first, last), *_edge(last, high, grain - 1)]
+        return (Segment(0, low, high),)
+    if high - low < _LENGTH[grain] / 2:
+        return segments(low, high, size=size - 1)
+    finer = segments(low, high, size=size - 1)
+    # To begin with the bucket that the start lies in is to take away what is before, and one more bucket to read; so with the end.
+    bucket = _ROWS[grain]
+    early, late = (_edges(at, grain, size - 1) for at in (low, high))
+    into = min(early, key=lambda edge: rows_in(edge.runs) + (bucket if edge.at < low else 0))
+    out = min(late, key=lambda edge: rows_in(edge.runs) + (bucket if edge.at > high else 0))
+    if into.at >= out.at:
+        return finer
+    coarse = (*into.runs, Segment(grain, into.at, out.at), *_reversed(out.runs))
+    return min(finer, coarse, key=rows_in)
 
 
-def _edge(low: datetime, high: datetime, grain: int) -> list[Segment]:
-    """Return what leads from one instant to another: to be added, or if it leads back, to be taken away."""
-    if low <= high:
-        return segments(low, high, grain=grain)
-    return [run._replace(sign=-run.sign) for run in segments(high, low, grain=grain)]
+class _Edge(NamedTuple):
+    """Where buckets of a grain begin, and the runs that lead there."""
+
+    at: datetime
+    runs: tuple[Segment, ...]
 
 
-@lru_cache(maxsize=4096)
-def _known_segments(low: datetime, high: datetime) -> tuple[Segment, ...]:
-    """Return `segments`; the same months are asked for again and again."""
-    return tuple(segments(low, high))
+def _edges(at: datetime, grain: int, size: int) -> tuple[_Edge, ...]:
+    """Return the starts of buckets around an instant, and what leads from the instant to each, in buckets up to a smaller size."""
+    before, after = floor(at, grain), _ceiling(at, grain)
+    if before == after:
+        return (_Edge(at, ()),)
+    return _Edge(before, _reversed(segments(before, at, size=size))), _Edge(after, segments(at, after, size=size))
+
+
+def _reversed(runs: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Return what leads back: what was to be added is to be taken away, and the other way round."""
+    return tuple(run._replace(sign=-run.sign) for run in runs)
 
 
 def runs_between(bounds: Iterable[datetime], *, first: int = 1) -> list[Run]:
@@ -172,7 +199,7 @@ def runs_between(bounds: Iterable[datetime], *, first: int = 1) -> list[Run]:
     runs: list[Run] = []
     at: dict[int, int] = {}
     for number, (low, high) in enumerate(pairwise(bounds), first):
-        for run in _known_segments(low, high):
+        for run in segments(low, high):
             if run.sign < 0 or run.low < low or run.high > high:
                 runs.append(Run(run, number))
                 continue

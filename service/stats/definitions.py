@@ -28,21 +28,35 @@ FURTHEST_STEP: Final = len(OUTCOMES) << len(MASKED)
 OUTCOME_STEP: Final = 1 << len(MASKED)
 CELLS: Final = len(FUNNEL) * FURTHEST_STEP
 
-GRAINS: Final = ("quarter hour", "day", "month", "year")
-"""The sizes of the rollup's buckets, all UTC; a bucket's grain is the index in this list."""
+GRAINS: Final = ("quarter hour", "day", "month", "year", "octad")
+"""The sizes of the rollup's buckets, all UTC; a bucket's grain is the index in this list.
+
+An octad begins on the 1st, 9th, 17th or 25th of a month, so that a month has four of them: days that are no month are then mostly octads.
+"""
+
+SIZES: Final = (0, 1, 4, 2, 3)
+"""The grains from the smallest buckets to the largest; each has whole buckets of those before it."""
+
+OCTAD: Final = 8
+"""How many days an octad has; the last one of a month has what is left of it."""
 
 ALL_CAMPAIGNS: Final = 10
-"""Added to the grain of a month or a year: the same buckets once more, with all campaigns in one. Most questions do not ask for them."""
+"""Added to the grain of an octad, a month or a year: the same buckets once more, with all campaigns in one. Most questions do not ask for them."""
 
 KEPT_GRAINS: Final = (
     (0, None, False),
     (1, "day", False),
+    (4, "octad", False),
     (2, "month", False),
     (3, "year", False),
+    (14, "octad", True),
     (12, "month", True),
     (13, "year", True),
 )
-"""Every grain the rollup keeps, how PostgreSQL truncates an instant to it (None: deltas have it), and whether all campaigns are in one."""
+"""Every grain the rollup keeps, what an instant is cut to for it (None: deltas have it), and whether all campaigns are in one.
+
+None comes before those that it is added up from.
+"""
 
 ALL_DAYS: Final = 20
 """Added to a grain of the wins: from a day on, all numbers of days that they took are in one row, which tells how many took how long."""

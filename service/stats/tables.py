@@ -23,8 +23,8 @@ cohort_deltas = Table(
 cohort_rollup = Table(
     "cohort_rollup",
     metadata,
-    # 0 quarter hour, 1 day, 2 month, 3 year (UTC); 12 and 13: month and year of all campaigns. See definitions.KEPT_GRAINS. -1 and -2: quarter hours
-    # and days that are not added up yet. See definitions.LOOSE
+    # 0 quarter hour, 1 day, 4 octad, 2 month, 3 year (UTC); 14, 12 and 13: octad, month and year of all campaigns. See
+    # definitions.KEPT_GRAINS. -1 and -2: quarter hours and days that are not added up yet. See definitions.LOOSE
     Column("grain", SmallInteger, nullable=False),
     Column("bucket", Instant, nullable=False),
     Column("channel", Text),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -19,10 +20,11 @@ from service.stats.calendars import (
     day_start,
     floor,
     is_aligned,
+    rows_in,
     runs_between,
     segments,
 )
-from service.stats.definitions import BEGINNING, END
+from service.stats.definitions import BEGINNING, END, SIZES
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Shanghai", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Beirut",
@@ -139,30 +141,53 @@ def test_an_instant_lies_in_the_bucket_it_is_said_to_lie_in(at: datetime, zone: 
     assert at < following
 
 
-BUCKET = (timedelta(minutes=15), timedelta(days=1), timedelta(days=28), timedelta(days=365))
-HALF = (timedelta(hours=12), timedelta(days=17), timedelta(days=200))
-
-
 @given(quarters, quarters)
 def test_segments_add_up_to_an_interval_in_few_buckets(one: datetime, other: datetime) -> None:
     low, high = min(one, other), max(one, other)
     runs = segments(low, high)
     assert_cover(runs, low, high)
-    assert len(runs) <= 7
-    for run in runs:
-        # Beyond half a coarser bucket it is shorter to take away; in between only what no coarser bucket would shorten.
-        assert run.grain == 3 or run.high - run.low <= HALF[run.grain] or high - low < 2 * BUCKET[run.grain + 1]
+    assert len(runs) <= 9
+    # There is no more to read (but for what octads differ in length) than if nothing were taken away, of whatever buckets there is room for.
+    for largest in range(len(SIZES)):
+        assert rows_in(runs) <= rows_in(added_up(low, high, largest)) + 5
+
+
+def added_up(low: datetime, high: datetime, size: int) -> list[Segment]:
+    """An interval as whole buckets of a size in the middle, and of smaller ones at both ends."""
+    if low >= high:
+        return []
+    grain = SIZES[size]
+    first, last = floor(low, grain), floor(high, grain)
+    step = timedelta(days=1) if grain else timedelta(minutes=15)
+    while first < low or floor(first, grain) != first:
+        first += step
+    if first >= last:
+        return added_up(low, high, size - 1) if size else [Segment(0, low, high)]
+    return [*added_up(low, first, size - 1), Segment(grain, first, last), *added_up(last, high, size - 1)]
 
 
 def test_what_is_nearly_a_month_is_a_month_less_a_day() -> None:
     at = [datetime(2026, *day, tzinfo=UTC) for day in ((8, 1), (8, 2), (9, 1))]
-    assert segments(at[1], at[2]) == [(1, at[0], at[1], -1), (2, at[0], at[2], 1)]
-    assert segments(at[0], at[1]) == [(1, at[0], at[1], 1)]
+    assert segments(at[1], at[2]) == ((1, at[0], at[1], -1), (2, at[0], at[2], 1))
+    assert segments(at[0], at[1]) == ((1, at[0], at[1], 1),)
     middle = [datetime(2026, 8, day, tzinfo=UTC) for day in (15, 18)]
-    assert segments(*middle) == [(1, *middle, 1)]
+    assert segments(*middle) == ((1, *middle, 1),)
 
 
-def assert_cover(runs: list[Segment], low: datetime, high: datetime) -> None:
+def test_days_that_are_no_month_are_mostly_octads() -> None:
+    low, first, last, high = (datetime(2026, 8, day, tzinfo=UTC) for day in (2, 1, 17, 18))
+    assert segments(low, high) == ((1, first, low, -1), (4, first, last, 1), (1, last, high, 1))
+    # From the second to the 25th it is less to take the last octad away.
+    low, first, last, high = (datetime(2026, *day, tzinfo=UTC) for day in ((8, 2), (8, 1), (9, 1), (8, 25)))
+    assert segments(low, high) == ((1, first, low, -1), (2, first, last, 1), (4, high, last, -1))
+    low, first, last, high = (datetime(2026, *day, tzinfo=UTC) for day in ((2, 15), (2, 17), (3, 9), (3, 10)))
+    middle = datetime(2026, 3, 1, tzinfo=UTC)
+    assert segments(low, high) == ((1, low, first, 1), (4, first, last, 1), (1, last, high, 1))
+    # The last one of a month is as long as the month leaves it.
+    assert [floor(middle - timedelta(days=days), 4).day for days in (1, 4, 5, 12)] == [25, 25, 17, 17]
+
+
+def assert_cover(runs: Sequence[Segment], low: datetime, high: datetime) -> None:
     """Assert that whole buckets, some of them taken away, are an interval: each instant of it once, and no other."""
     changes: Counter[datetime] = Counter()
     for run in runs:
@@ -193,8 +218,8 @@ def test_each_calendar_bucket_has_its_runs(start: datetime, zone: str, interval:
 
 
 def test_no_bounds_at_all_is_one_run_of_years() -> None:
-    assert segments(BEGINNING, END) == [(3, BEGINNING, END, 1)]
-    assert segments(END, BEGINNING) == []
+    assert segments(BEGINNING, END) == ((3, BEGINNING, END, 1),)
+    assert segments(END, BEGINNING) == ()
 
 
 @pytest.mark.parametrize("minute", [0, 15, 30, 45])

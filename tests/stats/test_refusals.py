@@ -157,8 +157,8 @@ async def test_what_was_known_of_spending_is_not_told(client: AsyncClient) -> No
 @pytest.mark.parametrize(
     ("question", "columns"),
     [
-        ("attribution", {"value", "models.linear.wins"}),
-        ("forecast", {"days", "wins.expected", "wins.high"}),
+        ("attribution", {"credits.value", "credits.models.linear.wins"}),
+        ("forecast", {"expected.days", "expected.wins.expected", "expected.wins.high"}),
         ("flow?group_by=channel", {"key.channel", "buckets.links.source", "buckets.links.moves"}),
         ("cohorts?interval=month", {"cohorts.from", "cohorts.cells.age"}),
     ],

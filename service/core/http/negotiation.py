@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from pydantic import BaseModel
@@ -21,22 +21,33 @@ _CSV: Final = "text/csv; charset=utf-8"
 _QUOTED: Final = (",", '"', "\r", "\n")
 
 
-def rows_field(model: Any) -> str | None:
-    """Return the field of a response model that holds a table's rows, or None when the answer is no table."""
+class Table(NamedTuple):
+    """Where an answer has its rows, and what of them is no part of a table."""
+
+    field: str
+    left_out: frozenset[str]
+
+
+def table_of(model: Any) -> Table | None:
+    """Return the table that answers of a response model are, or None for what is none.
+
+    Its rows have several lists, of which a table can show one: a model may name the others as ``NOT_IN_TABLES``.
+    """
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return None
     fields = model.model_fields
-    return next((name for name in _ROWS if name in fields and is_list(fields[name].annotation)), None)
+    found = next((name for name in _ROWS if name in fields and is_list(fields[name].annotation)), None)
+    return Table(found, getattr(model, "NOT_IN_TABLES", frozenset())) if found else None
 
 
-def negotiate(request: Request, response: Response, rows: str | None) -> Response:
-    """Return the answer to a GET in the form the client asked for; ``rows`` is the field of its table, if it has one."""
+def negotiate(request: Request, response: Response, table: Table | None) -> Response:
+    """Return the answer to a GET in the form the client asked for; ``table`` is what `table_of` said of it."""
     if response.status_code != 200:
         return response
-    if rows is not None:
+    if table is not None:
         response.headers.add_vary_header("Accept")
         if prefers_csv(request.headers.get("accept")):
-            return _as_csv(response, rows)
+            return _as_csv(response, table)
     etag = response.headers.get("etag")
     if etag is not None and etags.none_match_fails(request.headers.get("if-none-match"), etag):
         kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
@@ -104,11 +115,13 @@ def _cell(value: Any) -> str:
     return text
 
 
-def _as_csv(response: Response, rows: str) -> Response:
-    table = orjson.loads(response.body)[rows]
+def _as_csv(response: Response, table: Table) -> Response:
+    rows = orjson.loads(response.body)[table.field]
+    if table.left_out:
+        rows = [{name: value for name, value in row.items() if name not in table.left_out} for row in rows]
     headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
     headers["Content-Disposition"] = 'attachment; filename="data.csv"'
-    return Response(to_csv(table), 200, headers, _CSV)
+    return Response(to_csv(rows), 200, headers, _CSV)
 
 
 def _lines(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from service.core.http import auth, idempotency, openapi, queries
-from service.core.http.negotiation import negotiate, rows_field
+from service.core.http.negotiation import negotiate, table_of
 from service.core.http.strict_json import StrictRequest
 from service.core.http.unit import Connection, ReadConnection, SnapshotConnection, Unit, UnitOfWork
 
@@ -32,7 +32,7 @@ class ServiceRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         responses = {"default": openapi.PROBLEM, **(options.pop("responses", None) or {})}
         methods = set(options.get("methods") or ())
-        if "GET" in methods and rows_field(options.get("response_model")):
+        if "GET" in methods and table_of(options.get("response_model")):
             responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **responses}
         if "POST" in methods:
             extra = dict(options.pop("openapi_extra", None) or {})
@@ -45,7 +45,7 @@ class ServiceRoute(APIRoute):
         answer = super().get_route_handler()
         scope_needed = auth.scope_needed(self.dependant)
         reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
-        methods, rows = self.methods or set(), rows_field(self.response_model)
+        methods, table = self.methods or set(), table_of(self.response_model)
         posts, gets = "POST" in methods, "GET" in methods
         known = dict(queries.parameters(self.dependant))
 
@@ -68,7 +68,7 @@ class ServiceRoute(APIRoute):
             except BaseException:
                 await unit.rollback()
                 raise
-            return negotiate(request, response, rows) if gets else response
+            return negotiate(request, response, table) if gets else response
 
         return handle
 

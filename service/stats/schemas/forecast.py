@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from service.stats.schemas.scope import DefinitionOut, GroupedQuery, Out
 
 
@@ -119,8 +121,10 @@ class ForecastGroupOut(ForecastFiguresOut):
 class ForecastOut(ForecastFiguresOut):
     """What the open journeys may come to: those of each group, and below ``groups`` all of them together, learnt from all.
 
-    What is expected of the groups does not add up to what is expected of all: each has chances of its own.
+    What is expected of the groups does not add up to what is expected of all: each has chances of its own. A table has what is expected.
     """
+
+    NOT_IN_TABLES: ClassVar = frozenset({"by_stage_and_age", "in_the_end", "backtest"})
 
     definition: DefinitionOut
     groups: list[ForecastGroupOut]

@@ -5,20 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from service.stats.definitions import ALL_DAYS, KEPT_GRAINS
+from service.stats.definitions import ALL_DAYS, KEPT_GRAINS, OCTAD
 
 ORIGIN: Final = "TIMESTAMPTZ '2000-01-01 00:00:00+00'"
 """Where quarter hours and days are counted from."""
 
-# A day is added up from quarter hours, a month from days; without campaigns a month from months, and years from their months.
-_FINER: Final = {1: 0, 2: 1, 3: 2, 12: 2, 13: 12}
+# A day is added up from quarter hours, an octad from days, a month from octads; without campaigns octads from octads, and so on up.
+_FINER: Final = {1: 0, 4: 1, 2: 4, 3: 2, 14: 4, 12: 14, 13: 12}
 
 COUNT_BITS: Final = 40
 """So many bits has the number of wins, below the days that they took. That leaves 23 bits and a sign for the days: 22,000 years."""
 _UNIT: Final = 1 << COUNT_BITS
 
-# Days are many; cutting an instant to the day is ten times faster than asking the calendar for it.
-_STARTS: Final = {"day": f"date_bin('1 day', bucket, {ORIGIN})"}
+
+def start_of(unit: str) -> str:
+    """Return what cuts ``bucket`` in SQL to the start of a day, an octad, a month or a year of UTC, whatever time zone the session has."""
+    if unit == "day":
+        # Days are many; this is ten times faster than asking the calendar.
+        return f"date_bin('1 day', bucket, {ORIGIN})"
+    if unit == "octad":
+        return (
+            f"date_trunc('month', bucket, 'UTC') + INTERVAL '{24 * OCTAD} hours'"
+            f" * ((extract(day FROM bucket AT TIME ZONE 'UTC')::int - 1) / {OCTAD})"
+        )
+    return f"date_trunc('{unit}', bucket, 'UTC')"
 
 
 def _packed_time(days: str, count: str) -> str:
@@ -76,8 +86,9 @@ class Rollup:
         untold = ", NULL::bigint[] AS times" if self.pooled else ""
         told = {0: f"SELECT 0 AS grain, {', '.join((*self.keys, *self.sums))}{untold} FROM level_0"}  # noqa: S608  constants
         for grain, unit, whole in KEPT_GRAINS[1:]:
-            start = _STARTS.get(str(unit), f"date_trunc('{unit}', bucket, 'UTC')")
-            given = {"bucket": f"{start} AS bucket"} | ({"campaign": "NULL::text AS campaign"} if whole else {})
+            given = {"bucket": f"{start_of(unit)} AS bucket"} | (
+                {"campaign": "NULL::text AS campaign"} if whole else {}
+            )
             placed = ", ".join(given.get(key, key) for key in self.keys)
             queries[f"level_{grain}"] = f"SELECT {placed}, {self.added} FROM level_{_FINER[grain]} GROUP BY {by}"  # noqa: S608  constants
             told[grain] = self._told(grain)

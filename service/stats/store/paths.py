@@ -205,12 +205,12 @@ def _joined(parts: Sequence[NDArray[Any]], kind: type[Any]) -> NDArray[Any]:
 def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
     """Return journeys and touches, packed by all that few of them differ in, in one statement.
 
-    ``whole``: all touches are read, whatever journeys they are of; those that do not count are few.
+    ``whole``: all there are, so that nothing needs to be compared; touches of journeys that do not count are read too, and are few.
     """
     journey = whole_journeys(known=False)
     dimensions = Dimensions(shape, journey)
     is_won = journey.c.won_at.is_not(None)
-    chosen = [sources.in_bounds(journey.c.started_at), *dimensions.conditions]
+    chosen = [] if whole else [sources.in_bounds(journey.c.started_at), *dimensions.conditions]
     amount = func.float8send(func.coalesce(cast(journey.c.amount, Float(53)), _NO_AMOUNT), type_=LargeBinary)
     won = case((is_won, amount))
     of_journeys = (
@@ -245,7 +245,7 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
             null().cast(LargeBinary).label("amounts"),
         )
         .select_from(rows)
-        .where(*([] if whole else chosen))
+        .where(*chosen)
         .group_by(*dimensions.keys, touchpoints.c[by], touchpoints.c.journey)
     )
     # Two of PostgreSQL's processes work on one each; to let several work on each would need both to be kept on disk on the way.

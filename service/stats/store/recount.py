@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.stats.definitions import KEPT_GRAINS, LOOSE, STARTED, WIN_GRAINS, WON
+from service.stats.definitions import KEPT_GRAINS, LOOSE, OCTAD, STARTED, WIN_GRAINS, WON
 from service.stats.store import sources
 from service.stats.store.ledger import journeys, leads
 from service.stats.store.levels import COUNT_BITS
@@ -233,10 +233,7 @@ def _differences(
         named["campaign"] = case((grains.c.whole, None), else_=rows.c.campaign).label("campaign")
         if "days" in named:
             named["days"] = case((grains.c.pooled, 0), else_=rows.c.days).label("days")
-        coarse = case(
-            (grains.c.unit.is_(None), rows.c.bucket), else_=func.date_trunc(grains.c.unit, rows.c.bucket, "UTC")
-        )
-        return [grains.c.grain, coarse.label("bucket"), *named.values()]
+        return [grains.c.grain, _start_of(grains.c.unit, rows.c.bucket).label("bucket"), *named.values()]
 
     wanted = select(*at_all_grains(expected), expected.c.n.label("expected"), _none("found", exact)).select_from(
         expected.join(grains, literal(True))
@@ -251,6 +248,18 @@ def _differences(
     total, found = cast(func.sum(both.c.expected), exact), cast(func.sum(both.c.found), exact)
     return (
         select(*keys, total.label("expected"), found.label("found")).group_by(*keys).having(total != found).limit(MOST)
+    )
+
+
+def _start_of(unit: ColumnElement[str], bucket: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return where the bucket of a unit begins that a quarter hour lies in."""
+    month = func.date_trunc("month", bucket, "UTC")
+    day = extract("day", func.timezone("UTC", bucket))
+    hours = case(*((day > OCTAD * passed, 24 * OCTAD * passed) for passed in (3, 2, 1)), else_=0)
+    return case(
+        (unit.is_(None), bucket),
+        (unit == "octad", month + func.make_interval(0, 0, 0, 0, hours)),
+        else_=func.date_trunc(unit, bucket, "UTC"),
     )
 
 
