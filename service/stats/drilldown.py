@@ -7,9 +7,10 @@ Every count of an answer comes with an address of ``GET /v1/leads`` whose list h
 =========  ======================================================================================================
 behind     ``funnel`` or ``cohorts`` (journeys that started in the interval), ``period``, ``trend`` or ``flow`` (what
            happened in the interval)
-stage      the stage of the figure
+stage      the stage of the figure; any: all of them (period: opening, closing)
 part       funnel: reached (default), entered, skipped, open, churned, churned.<category>, decided;
-           period: in (default), out, next (exits onward), opening, closing; trend: in;
+           period: in (default), out, next (exits onward), opening, closing; decided (of won): won, or churned and not by
+           a customer; trend: in;
            flow: from.<stage>, or from.nothing for those acquired;
            attribution: channel:<name> or campaign:<name>, those touched by it (window: the look-back);
            velocity: to.there, to.other, to.open (how journeys to the stage ended), in.left, in.open (stays in it);
@@ -30,7 +31,7 @@ from service.stats.asking import behind_of, parse_duration, question_of
 from service.stats.cohorts import MILESTONES
 from service.stats.definitions import FUNNEL_PARTS, cells_in
 from service.stats.flow import FLOW_PARTS, NOTHING
-from service.stats.funnel import LAST, PERIOD_PARTS, RUNGS, STAGES, onward
+from service.stats.funnel import ANYWHERE, LAST, PERIOD_DECIDED, PERIOD_PARTS, RUNGS, STAGES, onward
 from service.stats.question import Question, Segment
 from service.stats.returns import COSTED
 from service.stats.schemas.behind import BehindQuery
@@ -82,7 +83,7 @@ _ALL: Final = "all"
 _COHORTS: Final = frozenset({"funnel", "cohorts", "velocity", "attribution"})
 _PARTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "funnel": (RUNGS, FUNNEL_PARTS),
-    "period": (STAGES, PERIOD_PARTS),
+    "period": ((*STAGES, ANYWHERE), (*PERIOD_PARTS, PERIOD_DECIDED)),
     "trend": (STAGES, PERIOD_PARTS[:1]),
     "flow": (STAGES, FLOW_PARTS),
 }
@@ -153,8 +154,14 @@ def _period(question: Question, stage: str, part: str) -> Behind:
     shape, given = Shape.of(question), sources.parameters(question) | {"stage": stage}
     if part in ("opening", "closing"):
         given["standing_at"] = question.low if part == "opening" else question.high
-        return Behind(behind.standing_behind(shape), given)
+        return Behind(behind.standing_behind(shape, anywhere=stage == ANYWHERE), given)
+    if stage == ANYWHERE:
+        raise Invalid("?stage", "is any only of who stood there: of opening and closing")
     given |= {"low": question.low, "high": question.high}
+    if part == PERIOD_DECIDED:
+        if stage != LAST:
+            raise Invalid("?stage", f"must be {LAST}: it is wins that are decided")
+        return Behind(behind.decisions_behind(shape), given)
     if part == "next":
         given["onward"] = sorted(onward(stage, question.skips))
     return Behind(behind.moves_behind(shape, out=part != "in", towards=part == "next"), given)

@@ -20,7 +20,7 @@ from service.stats.estimators.judging import (
     split_differs,
     sums_differ,
 )
-from service.stats.funnel import rate
+from service.stats.funnel import LAST, PERIOD_DECIDED, rate
 from service.stats.question import Addresses, Key, Question
 from service.stats.returns import Money, WinTimes, Yield, amount_out
 
@@ -102,6 +102,12 @@ class Places(NamedTuple):
             "previous_leads": self.before[kind].at(stage, part),
         }
 
+    @property
+    def decided(self) -> dict[str, str]:
+        """Return the addresses of all that was decided in the period, and in the one before."""
+        now, before = (held["period"].at(LAST, PERIOD_DECIDED) for held in (self.now, self.before))
+        return {"decided_leads": now, "previous_decided_leads": before}
+
 
 def paces(times: WinTimes) -> dict[Key, Pace]:
     """Return how long the wins of each group took, from the histograms of both periods; under the empty key, those of all groups."""
@@ -121,12 +127,12 @@ def paces(times: WinTimes) -> dict[Key, Pace]:
 
 def card(question: Question, key: Key, now: Side, before: Side, pace: Pace, places: Places) -> dict[str, Any]:
     """Return the figures of one group, in the form of `KpiGroupOut`."""
-    won = places.of("period", "won", "in")
+    won = places.of("period", LAST, "in")
     currencies = sorted({*now.found.money, *before.found.money, *now.so_far.revenue})
     return {
         "key": question.key_of(key),
         "new_leads": _new_leads(now, before) | places.of("funnel", "acquired", "reached"),
-        "conversion": _conversion(now, before) | won,
+        "conversion": _conversion(now, before) | won | places.decided,
         "time_to_win": _time_to_win(now, before, pace) | won,
         "money": [_money(currency, now, before) for currency in currencies],
     }

@@ -121,13 +121,13 @@ async def trend(connection: AsyncConnection, query: TrendQuery, *, now: datetime
     asked = ("trend", query.interval, begun, *bounds)
     if question.mode == "cohort":
         cells, all_cells = await with_totals(
-            question, lambda asked: cohort_counts(connection, asked, edges, alone=True), each=len(bounds)
+            question, lambda asked: cohort_counts(connection, asked, edges, alone=True), each=len(bounds) - 1
         )
         return work(question, asked, cells, lambda: answer(progress(question, cells), progress(question, all_cells)))
     moves, all_moves = await with_totals(
         question,
         lambda asked: move_counts(connection, asked, edges, since=edges[0], by_source=False, alone=True),
-        each=len(bounds),
+        each=len(bounds) - 1,
     )
     return work(question, asked, moves, lambda: answer(entries(moves), entries(all_moves)))
 
@@ -143,7 +143,7 @@ async def flow(connection: AsyncConnection, query: FlowQuery, *, now: datetime, 
         counted, of_all = await with_totals(
             question,
             lambda asked: move_counts(connection, asked, edges, since=edges[0], alone=not query.distinct),
-            each=len(bounds),
+            each=len(bounds) - 1,
         )
 
     def answer(
@@ -236,7 +236,7 @@ async def cohorts(connection: AsyncConnection, query: CohortsQuery, *, now: date
     async def counts(asked: Question) -> list[AgeCount]:
         return await age_counts(connection, asked, edges, stage=query.milestone, size=size) if edges else []
 
-    counted, of_all = await with_totals(question, counts, each=len(bounds) * query.ages)
+    counted, of_all = await with_totals(question, counts, each=(len(bounds) - 1) * query.ages)
     ages = Ages(size, query.ages, min(now, question.known_at or now))
     text = cohorts_text(question, query.milestone, query.interval)
     asked = {"interval": query.interval, "milestone": query.milestone, "age": duration(size), "ages": query.ages}

@@ -101,6 +101,7 @@ async def test_everybody_stands_somewhere(engine: AsyncEngine, world: list[Perso
         last = answer["groups"][0]["points"][-1]
         for stage, address in last["leads"].items():
             assert await listed(connection, address) == last["stages"][stage]
+        assert await listed(connection, last["total_leads"]) == last["total"] > 0
 
 
 async def test_without_leads_nothing_flows(engine: AsyncEngine) -> None:

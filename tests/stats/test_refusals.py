@@ -147,6 +147,15 @@ async def test_buckets_begin_with_what_is_asked_for(client: AsyncClient) -> None
         assert (await client.get(asked + "none")).json()["totals"]["buckets"] == []
 
 
+@pytest.mark.parametrize(
+    ("address", "pointer"),
+    [("stage=any&part=in", "?stage"), ("stage=any", "?stage"), ("stage=nurtured&part=decided", "?stage")],
+)
+async def test_what_is_behind_no_figure_is_no_list(client: AsyncClient, address: str, pointer: str) -> None:
+    answer = await client.get(f"/v1/leads?behind=period&{address}")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
 async def test_what_was_known_of_spending_is_not_told(client: AsyncClient) -> None:
     spent = {"channel": "web", "period": "2026-01", "amount": "70", "currency": "EUR"}
     assert (await client.put("/v1/spend", json=spent)).is_success

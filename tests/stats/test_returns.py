@@ -261,6 +261,12 @@ async def test_the_card_of_counters_is_that_of_journeys(
         )
         assert figures == others
         assert counted["totals"]["time_to_win"]["previous_wins"] > 3
+        for group in [*read["groups"], *counted["groups"], counted["totals"]]:
+            conversion = group["conversion"]
+            for which in ("", "previous_"):
+                for leads, part in (("leads", "numerator"), ("decided_leads", "denominator")):
+                    listed = (await client.get(conversion[which + leads] + "&count=true")).json()
+                    assert listed["total"] == conversion[which[:-1] or "value"][part], (which, leads)
         async with transaction(engine) as connection:
             await fold(connection)
 

@@ -81,6 +81,7 @@ class OccupancyPointOut(Out):
     stages: dict[str, int | None]
     total: int | None
     leads: dict[str, str]
+    total_leads: str | None
 
 
 class OccupancyGroupOut(Out):

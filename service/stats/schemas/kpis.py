@@ -34,7 +34,10 @@ class CountOut(_JudgedOut):
 
 
 class ConversionOut(_JudgedOut):
-    """Wins of all that was decided in the period, the share before it, and the difference with its 95 % bounds."""
+    """Wins of all that was decided in the period, the share before it, and the difference with its 95 % bounds.
+
+    ``leads`` lists the wins, ``decided_leads`` all that was decided.
+    """
 
     value: RateOut
     previous: RateOut
@@ -43,6 +46,8 @@ class ConversionOut(_JudgedOut):
     high: float | None
     leads: str
     previous_leads: str
+    decided_leads: str
+    previous_decided_leads: str
 
 
 class TimeToWinOut(_JudgedOut):

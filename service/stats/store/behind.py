@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, SmallInteger, Text, and_, any_, bindparam, exists, select
+from sqlalchemy import ARRAY, ColumnElement, Select, SmallInteger, Text, and_, any_, bindparam, exists, or_, select
 
 from service.core.tables import Instant
+from service.lifecycle.stages import Stage
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 
@@ -50,8 +51,24 @@ def moves_behind(shape: Shape, *, out: bool, towards: bool) -> Select[Any]:
 
 
 @lru_cache(maxsize=512)
-def standing_behind(shape: Shape) -> Select[Any]:
-    """Return the moves that brought leads into ``stage``, where they stood at the instant ``standing_at``: ``at, lead_id, n``."""
+def decisions_behind(shape: Shape) -> Select[Any]:
+    """Return the moves between ``low`` and ``high`` into won, and into churned but for those of customers: ``at, lead_id, n``."""
+    move = sources.moves(known=shape.known)
+    journey = sources.counted_journeys(windowed=False, known=shape.known)
+    dimensions = Dimensions(shape, journey)
+    won, churned = str(Stage.WON), str(Stage.CHURNED)
+    lost = and_(move.c.to_stage == churned, move.c.from_stage.is_distinct_from(won))
+    of_journey = and_(journey.c.lead_id == move.c.lead_id, journey.c.number == move.c.journey)
+    return (
+        select(move.c.occurred_at.label("at"), move.c.lead_id, move.c.sequence.label("n"))
+        .select_from(dimensions.joined(move.join(journey, of_journey)))
+        .where(sources.in_bounds(move.c.occurred_at), or_(move.c.to_stage == won, lost), *dimensions.conditions)
+    )
+
+
+@lru_cache(maxsize=512)
+def standing_behind(shape: Shape, *, anywhere: bool = False) -> Select[Any]:
+    """Return the moves that brought leads into ``stage`` (or ``anywhere``), where they stood at the instant ``standing_at``: ``at, lead_id, n``."""
     move, following = sources.moves(known=shape.known), sources.moves(known=shape.known).alias("following")
     journey = sources.counted_journeys(windowed=False, known=shape.known)
     dimensions = Dimensions(shape, journey)
@@ -66,7 +83,7 @@ def standing_behind(shape: Shape) -> Select[Any]:
         select(move.c.occurred_at.label("at"), move.c.lead_id, move.c.sequence.label("n"))
         .select_from(dimensions.joined(move.join(journey, of_journey)))
         .where(
-            move.c.to_stage == bindparam("stage", type_=Text),
+            *([] if anywhere else [move.c.to_stage == bindparam("stage", type_=Text)]),
             move.c.occurred_at < at,
             ~left,
             *dimensions.conditions,
