@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,15 @@ from service.worker import tasks
 # A power cut may ruin a test's database; nobody will miss it.
 _FAST = "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\nmax_connections = 200\nshared_buffers = 128MB\n"
 _TEMPLATE = "template_migrated"
+_MEMORY = Path("/dev/shm")  # noqa: S108  a folder in it is made for us alone
+_ROOM = 2 << 30
+
+
+def _fast_folder() -> Path | None:
+    """Return where folders lie in memory, if there is such a place and room in it: to copy a database of 600 files takes a disk 20 times as long."""
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+        return _MEMORY
+    return None
 
 
 async def execute(url: str, statement: str) -> None:
@@ -58,7 +68,7 @@ def clean_environment() -> None:
 def server_url() -> Iterator[str]:
     """Address of a running PostgreSQL's maintenance database; one server for each test process."""
     with (
-        tempfile.TemporaryDirectory(prefix="leads-tests-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix="leads-tests-", dir=_fast_folder(), ignore_cleanup_errors=True) as folder,
         embedded_postgres(Path(folder), _FAST) as url,
     ):
         yield url

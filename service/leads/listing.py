@@ -110,7 +110,7 @@ class LeadQuery(LeadFilters, BaseModel):
     ) = None
     part: Annotated[
         str | None,
-        Field(max_length=100, description="With `behind`: the part of the stage, such as `reached` or `open`"),
+        Field(max_length=2_500, description="With `behind`: the part of the stage, such as `reached` or `open`"),
     ] = None
     from_: Annotated[str | None, Field(alias="from", max_length=100, description=_FIGURE)] = None
     to: Annotated[str | None, Field(max_length=100, description=_FIGURE)] = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from service.stats.estimators.credit import MODELS, RULES, Model, Path, removal_credits
 from service.stats.returns import amount_out, places_of
@@ -13,6 +13,9 @@ from service.stats.touches import Name, Paths
 
 Shares = Mapping[Name, float]
 """What each touched channel is credited with, in wins or in money."""
+
+
+_DIGITS: Final = 7
 
 
 class Credits(NamedTuple):
@@ -62,9 +65,11 @@ def _remove(given: Credits, paths: Paths) -> None:
 def in_cents(shares: Shares, currency: str) -> dict[Name, Decimal]:
     """Return amounts of money in whole cents (or what the currency has) that add up to what they came from: the largest remainders are rounded up."""
     unit = Decimal(1).scaleb(-places_of(currency))
-    exact = {name: Decimal(repr(share)) for name, share in shares.items()}
+    # Shares are sums of floats, and what comes to a whole cent may miss it by less than anybody can see.
+    exact = {name: Decimal(repr(round(share, _DIGITS))) for name, share in shares.items()}
     cents = {name: amount.quantize(unit, rounding=ROUND_DOWN) for name, amount in exact.items()}
-    missing = int((sum(exact.values(), Decimal(0)).quantize(unit) - sum(cents.values(), Decimal(0))) / unit)
+    whole = sum((Decimal(repr(share)) for share in shares.values()), Decimal(0)).quantize(unit)
+    missing = int((whole - sum(cents.values(), Decimal(0))) / unit)
     for name in sorted(exact, key=lambda name: (cents[name] - exact[name], name is None, name or ""))[:missing]:
         cents[name] += unit
     return cents

@@ -139,56 +139,64 @@ _ROWS: Final = {0: 1, 1: 30, 4: 40, 2: 45, 3: 45}
 _LENGTH: Final = {0: QUARTER_HOUR, 1: DAY, 4: DAY * 7.61, 2: DAY * 30.44, 3: DAY * 365.24}
 
 
-def rows_in(runs: Iterable[Segment]) -> float:
-    """Return how much there is to read in runs of the rollup, in quarter hours."""
-    return sum(_ROWS[run.grain] * ((run.high - run.low) / _LENGTH[run.grain]) for run in runs)
+class _Cut(NamedTuple):
+    """Runs of buckets, and how much there is to read in them, in quarter hours."""
+
+    rows: float
+    runs: tuple[Segment, ...]
+
+    @classmethod
+    def of(cls, grain: int, low: datetime, high: datetime) -> _Cut:
+        """Return a single run."""
+        return cls(_ROWS[grain] * ((high - low) / _LENGTH[grain]), (Segment(grain, low, high),))
+
+    def backwards(self) -> _Cut:
+        """Return what leads back: what was to be added is to be taken away, and the other way round."""
+        return _Cut(self.rows, tuple(run._replace(sign=-run.sign) for run in self.runs))
 
 
-# The same months are asked for again and again.
+_NOTHING: Final = _Cut(0.0, ())
+
+
+# The same months are asked for again and again. Their parts, of which some occur several times in each, would drive them out.
 @lru_cache(maxsize=16_384)
-def segments(low: datetime, high: datetime, *, size: int = len(SIZES) - 1) -> tuple[Segment, ...]:
+def segments(low: datetime, high: datetime) -> tuple[Segment, ...]:
     """Return runs of rollup buckets whose sum is ``[low, high)`` exactly, with as little to read as can be.
 
     Counters can be taken away again: all of August but its first day is a month less a day, and not thirty days. The bounds must be
-    quarter hours (`is_aligned`). ``size`` is the place in `SIZES` of the largest buckets that are taken.
+    quarter hours (`is_aligned`).
     """
-    if low >= high:
-        return ()
+    return _cut(low, high, len(SIZES) - 1).runs
+
+
+@lru_cache(maxsize=1_024)
+def _cut(low: datetime, high: datetime, size: int) -> _Cut:
+    """Return the best cut with buckets up to a size, which is its place in `SIZES`."""
+    span = high - low
+    while size and span < _LENGTH[SIZES[size]] / 2:
+        size -= 1
     grain = SIZES[size]
-    if grain == 0:
-        return (Segment(0, low, high),)
-    if high - low < _LENGTH[grain] / 2:
-        return segments(low, high, size=size - 1)
-    finer = segments(low, high, size=size - 1)
+    if low >= high or grain == 0:
+        return _Cut.of(grain, low, high) if low < high else _NOTHING
+    finer = _cut(low, high, size - 1)
     # To begin with the bucket that the start lies in is to take away what is before, and one more bucket to read; so with the end.
-    bucket = _ROWS[grain]
-    early, late = (_edges(at, grain, size - 1) for at in (low, high))
-    into = min(early, key=lambda edge: rows_in(edge.runs) + (bucket if edge.at < low else 0))
-    out = min(late, key=lambda edge: rows_in(edge.runs) + (bucket if edge.at > high else 0))
-    if into.at >= out.at:
+    first, into = min(_ways(low, grain, size - 1), key=lambda way: way[1].rows + (_ROWS[grain] if way[0] < low else 0))
+    last, out = min(_ways(high, grain, size - 1), key=lambda way: way[1].rows + (_ROWS[grain] if way[0] > high else 0))
+    if first >= last:
         return finer
-    coarse = (*into.runs, Segment(grain, into.at, out.at), *_reversed(out.runs))
-    return min(finer, coarse, key=rows_in)
+    middle = _Cut.of(grain, first, last)
+    rows = into.rows + middle.rows + out.rows
+    if finer.rows <= rows:
+        return finer
+    return _Cut(rows, (*into.runs, *middle.runs, *out.backwards().runs))
 
 
-class _Edge(NamedTuple):
-    """Where buckets of a grain begin, and the runs that lead there."""
-
-    at: datetime
-    runs: tuple[Segment, ...]
-
-
-def _edges(at: datetime, grain: int, size: int) -> tuple[_Edge, ...]:
-    """Return the starts of buckets around an instant, and what leads from the instant to each, in buckets up to a smaller size."""
+def _ways(at: datetime, grain: int, size: int) -> tuple[tuple[datetime, _Cut], ...]:
+    """Return where buckets of a grain begin around an instant, each with what leads there in buckets up to a smaller size."""
     before, after = floor(at, grain), _ceiling(at, grain)
     if before == after:
-        return (_Edge(at, ()),)
-    return _Edge(before, _reversed(segments(before, at, size=size))), _Edge(after, segments(at, after, size=size))
-
-
-def _reversed(runs: Iterable[Segment]) -> tuple[Segment, ...]:
-    """Return what leads back: what was to be added is to be taken away, and the other way round."""
-    return tuple(run._replace(sign=-run.sign) for run in runs)
+        return ((at, _NOTHING),)
+    return (before, _cut(before, at, size).backwards()), (after, _cut(at, after, size))
 
 
 def runs_between(bounds: Iterable[datetime], *, first: int = 1) -> list[Run]:

@@ -34,27 +34,31 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
             raise Invalid(f"?{name}", "does not go with attribution; lookback limits which touches are credited")
     question = question_of(query, mode="cohort", now=now)
     lookback = parse_duration(query.lookback, pointer="?lookback") if query.lookback is not None else None
-    found = await read_paths(connection, question, by=query.by, lookback=lookback)
-    most = max((len(credited.paths.names) for credited in found.values()), default=0)
-    if most > _MOST_NAMES:
+    found = await read_paths(connection, question, by=query.by, lookback=lookback, admit=refuse_too_many)
+    everybody = ungrouped(question)
+    if not question.group_by:
+        whole = found[()]
+    elif "tag" in question.group_by:
+        # A lead with several tags is in several groups.
+        whole = (await read_paths(connection, everybody, by=query.by, lookback=lookback))[()]
+    else:
+        whole = await asyncio.to_thread(Credited.together, found.values())
+    if len(whole.paths.names) > _MOST_NAMES:
         raise Invalid(
             "?by", f"more than {_MOST_NAMES} of them touched these journeys: choose some of them, or a shorter time"
         )
-    refuse_too_many(len(found), max(most, 1))
-    everybody = ungrouped(question)
-    # A lead with several tags is in several groups.
-    read_anew = "tag" in question.group_by
-    whole = (await read_paths(connection, everybody, by=query.by, lookback=lookback)) if read_anew else found
+    refuse_too_many(len(found), max((len(credited.paths.names) for credited in found.values()), default=0))
     told = _Told(query.by, lookback)
     described = definition(question, attribution_text(question, query.by, lookback))
     described |= {"by": query.by, "lookback": duration(lookback) if lookback is not None else None}
 
     def answer() -> dict[str, Any]:
+        of_all = told.of(everybody, (), whole)
         groups = [
-            {"key": question.key_of(key), **told.of(question, key, found[key])}
+            {"key": question.key_of(key), **(told.of(question, key, found[key]) if key else of_all)}
             for key in sorted(found, key=lambda key: (-found[key].paths.journeys, order_of(key)))
         ]
-        return {"definition": described, "groups": groups, **told.of(everybody, (), Credited.together(whole.values()))}
+        return {"definition": described, "groups": groups, **of_all}
 
     return await asyncio.to_thread(answer)
 

@@ -28,14 +28,11 @@ FURTHEST_STEP: Final = len(OUTCOMES) << len(MASKED)
 OUTCOME_STEP: Final = 1 << len(MASKED)
 CELLS: Final = len(FUNNEL) * FURTHEST_STEP
 
-GRAINS: Final = ("quarter hour", "day", "month", "year", "octad")
-"""The sizes of the rollup's buckets, all UTC; a bucket's grain is the index in this list.
+SIZES: Final = (0, 1, 4, 2, 3)
+"""The grains of the rollup, by the size of their buckets: quarter hour, day, octad, month, year, all UTC. Each has whole buckets of those before it.
 
 An octad begins on the 1st, 9th, 17th or 25th of a month, so that a month has four of them: days that are no month are then mostly octads.
 """
-
-SIZES: Final = (0, 1, 4, 2, 3)
-"""The grains from the smallest buckets to the largest; each has whole buckets of those before it."""
 
 OCTAD: Final = 8
 """How many days an octad has; the last one of a month has what is left of it."""

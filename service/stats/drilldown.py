@@ -7,7 +7,7 @@ Every count of an answer comes with an address of ``GET /v1/leads`` whose list h
 =========  ======================================================================================================
 behind     ``funnel`` or ``cohorts`` (journeys that started in the interval), ``period``, ``trend`` or ``flow`` (what
            happened in the interval)
-stage      the stage of the figure; any: all of them (period: opening, closing)
+stage      the stage of the figure; absent: wherever they stood (period: opening, closing)
 part       funnel: reached (default), entered, skipped, open, churned, churned.<category>, decided;
            period: in (default), out, next (exits onward), opening, closing; decided (of won): won, or churned and not by
            a customer; trend: in;
@@ -31,7 +31,7 @@ from service.stats.asking import behind_of, parse_duration, question_of
 from service.stats.cohorts import MILESTONES
 from service.stats.definitions import FUNNEL_PARTS, cells_in
 from service.stats.flow import FLOW_PARTS, NOTHING
-from service.stats.funnel import ANYWHERE, LAST, PERIOD_DECIDED, PERIOD_PARTS, RUNGS, STAGES, onward
+from service.stats.funnel import LAST, PERIOD_DECIDED, PERIOD_PARTS, RUNGS, STAGES, onward
 from service.stats.question import Question, Segment
 from service.stats.returns import COSTED
 from service.stats.schemas.behind import BehindQuery
@@ -63,10 +63,14 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime, segment: S
     query = behind_of(pairs)
     query = query.within(segment) if segment is not None else query
     question = question_of(query, mode="cohort" if query.behind in _COHORTS else "period", now=now)
+    if query.stage is None:
+        if query.behind != "period" or query.part not in _STANDING:
+            raise Invalid("?stage", f"must be given, but with the parts {' and '.join(_STANDING)} of period")
+        return _standing(question, None, query.part)
     if query.behind == "cohorts":
         return _cohorts(question, query.stage, query.part or _ALL)
     if query.behind == "attribution":
-        return _attribution(query, now)
+        return _attribution(query, query.stage, now)
     if query.behind == "velocity":
         return _velocity(question, query.stage, query.part or "")
     stages, parts = _PARTS[query.behind]
@@ -80,10 +84,11 @@ def behind_figure(pairs: Sequence[tuple[str, str]], *, now: datetime, segment: S
 
 
 _ALL: Final = "all"
+_STANDING: Final = ("opening", "closing")
 _COHORTS: Final = frozenset({"funnel", "cohorts", "velocity", "attribution"})
 _PARTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "funnel": (RUNGS, FUNNEL_PARTS),
-    "period": ((*STAGES, ANYWHERE), (*PERIOD_PARTS, PERIOD_DECIDED)),
+    "period": (STAGES, (*PERIOD_PARTS, PERIOD_DECIDED)),
     "trend": (STAGES, PERIOD_PARTS[:1]),
     "flow": (STAGES, FLOW_PARTS),
 }
@@ -97,10 +102,10 @@ def _flow(question: Question, stage: str, part: str) -> Behind:
     return Behind(moves_between(Shape.of(question), acquired=False), given | {"source": source})
 
 
-def _attribution(query: BehindQuery, now: datetime) -> Behind:
+def _attribution(query: BehindQuery, stage: str, now: datetime) -> Behind:
     # The window of such an address is the look-back of the question.
     question = question_of(query.model_copy(update={"window": None}), mode="cohort", now=now)
-    if query.stage != LAST:
+    if stage != LAST:
         raise Invalid("?stage", f"must be {LAST}: it is wins that are credited")
     by, colon, name = (query.part or "").partition(":")
     if by not in COSTED:
@@ -151,12 +156,9 @@ def _funnel(question: Question, stage: str, part: str) -> Behind:
 
 
 def _period(question: Question, stage: str, part: str) -> Behind:
+    if part in _STANDING:
+        return _standing(question, stage, part)
     shape, given = Shape.of(question), sources.parameters(question) | {"stage": stage}
-    if part in ("opening", "closing"):
-        given["standing_at"] = question.low if part == "opening" else question.high
-        return Behind(behind.standing_behind(shape, anywhere=stage == ANYWHERE), given)
-    if stage == ANYWHERE:
-        raise Invalid("?stage", "is any only of who stood there: of opening and closing")
     given |= {"low": question.low, "high": question.high}
     if part == PERIOD_DECIDED:
         if stage != LAST:
@@ -165,3 +167,11 @@ def _period(question: Question, stage: str, part: str) -> Behind:
     if part == "next":
         given["onward"] = sorted(onward(stage, question.skips))
     return Behind(behind.moves_behind(shape, out=part != "in", towards=part == "next"), given)
+
+
+def _standing(question: Question, stage: str | None, part: str) -> Behind:
+    given = sources.parameters(question) | {"standing_at": question.low if part == "opening" else question.high}
+    shape = Shape.of(question)
+    if stage is None:
+        return Behind(behind.standing_behind(shape, anywhere=True), given)
+    return Behind(behind.standing_behind(shape), given | {"stage": stage})

@@ -41,7 +41,9 @@ async def forecast(connection: AsyncConnection, query: ForecastQuery, *, now: da
     if len(found) > _MOST_GROUPS:
         raise Invalid("?group_by", f"makes {len(found)} groups, and each learns by itself: no more than {_MOST_GROUPS}")
     everybody = ungrouped(question)
-    if "tag" in question.group_by:
+    if not question.group_by:
+        whole = found[()]
+    elif "tag" in question.group_by:
         # A lead with several tags is in several groups.
         whole = (await _read(connection, everybody))[()]
     else:

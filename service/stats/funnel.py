@@ -151,9 +151,6 @@ PERIOD_PARTS: Final = ("in", "out", "next", "opening", "closing")
 PERIOD_DECIDED: Final = "decided"
 """What was won in a period, or churned but for churned customers: what the card's conversion is a share of."""
 
-ANYWHERE: Final = "any"
-"""All stages together, in an address."""
-
 
 def period_groups(question: Question, counts: Iterable[MoveCount]) -> list[dict[str, Any]]:
     """Return the groups of a period funnel, the one with the most entries first."""

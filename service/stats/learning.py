@@ -43,8 +43,8 @@ class Lives(NamedTuple):
 
     @classmethod
     def together(cls, parts: Collection[Lives]) -> Lives:
-        """Return the journeys of one group or more as one."""
-        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        """Return the journeys of several groups as one."""
+        return cls(*(np.concatenate(columns) for columns in zip(NOBODY, *parts, strict=True)))
 
     def chosen(self, which: NDArray[Any]) -> Lives:
         """Return some of the journeys."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.stats.funnel import ANYWHERE, STAGES, MoveCount, order_of
+from service.stats.funnel import STAGES, MoveCount, order_of
 from service.stats.question import Addresses, Key, Question
 
 Balance = Mapping[tuple[int, str], int]
@@ -54,7 +54,7 @@ def _group(question: Question, instants: Sequence[datetime], key: Key, grown: Ba
                 "stages": {stage: standing[stage] for stage in STAGES},
                 "total": sum(standing.values()),
                 "leads": {stage: inside.at(stage, "closing") for stage in STAGES if standing[stage]},
-                "total_leads": inside.at(ANYWHERE, "closing"),
+                "total_leads": inside.anywhere("closing"),
             }
         )
     return {"key": question.key_of(key), "points": points}

@@ -141,6 +141,10 @@ class Addresses:
         """Return the address of one figure: a part of a stage."""
         return f"{self.prefix}&stage={stage}&part={part}"
 
+    def anywhere(self, part: str) -> str:
+        """Return the address of a part of all stages together."""
+        return f"{self.prefix}&part={part}"
+
 
 # The bounds of a question stand in every address of its answer.
 @lru_cache(maxsize=4096)

@@ -110,6 +110,7 @@ def attribution_text(question: Question, by: str, lookback: timedelta | None) ->
         "share alike; time_decay: half as much for every seven days before the win; markov: by removal effect in a chain of order 1 over "
         "all paths, those that were not won (yet) included, solved exactly. The credits of each model add up to all wins and all revenue. "
         "touched_wins: won journeys with such a touch, counted once for each."
+        + (" Each group by itself: its chain has the paths of its own journeys alone." if question.group_by else "")
     )
 
 
@@ -125,6 +126,11 @@ def forecast_text(question: Question) -> str:
         "won within 90 days. "
         "in_the_end: from the absorbing chain of all moves in the interval. backtest: the same forecast made so many days ago of what was "
         "known of that time, held against what happened."
+        + (
+            " Each group learns from its own journeys, and all of them together from all: what is expected of groups does not add up."
+            if question.group_by
+            else ""
+        )
     )
 
 
@@ -196,5 +202,5 @@ def _common(question: Question) -> str:
     if question.segment is not None:
         sentences.append(f"Only what is of the segment {question.segment.key}.")
     if "tag" in question.group_by:
-        sentences.append("A lead with several tags is counted in the group of each, and once in the totals.")
+        sentences.append("A lead with several tags is counted in the group of each, and once among all.")
     return " ".join(sentences)

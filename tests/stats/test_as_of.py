@@ -125,9 +125,7 @@ async def test_what_a_journey_keeps(client: AsyncClient, moved_house: Json):
 async def test_every_question_and_every_address(client: AsyncClient, moved_house: Json):
     followed = 0
     for question in QUESTIONS:
-        grouped = (
-            "" if question.startswith(("attribution", "forecast", "profile")) else "&group_by=country,attributes.plan"
-        )
+        grouped = "" if question.startswith("profile") else "&group_by=country,attributes.plan"
         answer = await client.get(f"/v1/stats/{question}&as_of=entry&country=DE&tag=vip{grouped}")
         assert answer.status_code == 200, (question, answer.text)
         assert answer.json()["definition"]["as_of"] == "entry"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.core.database import transaction
@@ -102,6 +103,18 @@ async def test_everybody_stands_somewhere(engine: AsyncEngine, world: list[Perso
         for stage, address in last["leads"].items():
             assert await listed(connection, address) == last["stages"][stage]
         assert await listed(connection, last["total_leads"]) == last["total"] > 0
+
+
+async def test_all_that_stand_somewhere_are_listed(client: AsyncClient, world: list[Person]) -> None:
+    answer = (
+        await client.get("/v1/stats/occupancy?group_by=channel&from=2025-01-01&to=2025-07-01&interval=quarter")
+    ).json()
+    points = [point for group in [*answer["groups"], answer["totals"]] for point in group["points"]]
+    assert sum(point["total"] for point in points) > 10
+    for point in points:
+        listed = await client.get(point["total_leads"] + "&count=true")
+        assert (listed.status_code, listed.json().get("total")) == (200, point["total"]), listed.text
+    assert (await client.get(points[0]["total_leads"].replace("closing", "opening"))).status_code == 200
 
 
 async def test_without_leads_nothing_flows(engine: AsyncEngine) -> None:

@@ -148,12 +148,29 @@ async def test_buckets_begin_with_what_is_asked_for(client: AsyncClient) -> None
 
 
 @pytest.mark.parametrize(
-    ("address", "pointer"),
-    [("stage=any&part=in", "?stage"), ("stage=any", "?stage"), ("stage=nurtured&part=decided", "?stage")],
+    ("address", "why"),
+    [
+        ("behind=period&part=in", "must be given, but"),
+        ("behind=period", "must be given, but"),
+        ("behind=funnel&part=open", "must be given, but"),
+        ("behind=attribution&part=channel:web", "must be given, but"),
+        ("behind=period&stage=nurtured&part=decided", "must be won"),
+        ("behind=trend&stage=won&part=decided", "must be one of in"),
+    ],
 )
-async def test_what_is_behind_no_figure_is_no_list(client: AsyncClient, address: str, pointer: str) -> None:
-    answer = await client.get(f"/v1/leads?behind=period&{address}")
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+async def test_what_is_behind_no_figure_is_no_list(client: AsyncClient, address: str, why: str) -> None:
+    answer = await client.get(f"/v1/leads?{address}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["detail"].startswith(why)
+
+
+@pytest.mark.parametrize("question", ["forecast", "attribution", "velocity", "funnel"])
+@pytest.mark.parametrize(
+    "asked", ["group_by=channel", "group_by=country,attributes.x&tag=x", "group_by=tag&from=2030-01-01"]
+)
+async def test_of_nobody_there_are_no_groups(client: AsyncClient, question: str, asked: str) -> None:
+    answer = await client.get(f"/v1/stats/{question}?{asked}&to=2031-01-01")
+    assert (answer.status_code, answer.json()["groups"]) == (200, [])
 
 
 async def test_what_was_known_of_spending_is_not_told(client: AsyncClient) -> None:

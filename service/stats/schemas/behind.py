@@ -13,5 +13,5 @@ class BehindQuery(ScopeQuery):
     """The parameters of an address that lists the leads behind a figure."""
 
     behind: Behind
-    stage: str
+    stage: str | None = None
     part: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -71,12 +71,22 @@ class Credited(NamedTuple):
         return cls(Paths.together(part.paths for part in parts), revenue)
 
 
+def _admit(_groups: int) -> None:
+    """Admit any number of groups."""
+
+
 async def read_paths(
-    connection: AsyncConnection, question: Question, *, by: str, lookback: timedelta | None
+    connection: AsyncConnection,
+    question: Question,
+    *,
+    by: str,
+    lookback: timedelta | None,
+    admit: Callable[[int], None] = _admit,
 ) -> dict[Key, Credited]:
     """Return the paths of the journeys of a question, and what they brought, by group; the only one is there even if it has none.
 
-    ``connection`` must hold a snapshot: what stands in the order of ids is asked for afterwards.
+    ``connection`` must hold a snapshot: what stands in the order of ids is asked for afterwards. ``admit`` is told how many groups there are
+    before anything is made of them, and may raise.
     """
     whole = not question.dimensions and question.unit == "journey" and (question.low, question.high) == (BEGINNING, END)
     statement = _rows(Shape.of(question), by, whole=whole)
@@ -85,14 +95,17 @@ async def read_paths(
     groups: dict[Key, list[_Packed]] = {} if width else {(): []}
     for row in (await read_rows(connection, statement, given)).all():
         groups.setdefault(tuple(row[:width]), []).append(_Packed(*row[width:]))
+    admit(len(groups))
     limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    credited = {}
-    for key, found in groups.items():
-        revenue = _revenue(found)
-        gathered, tied = await asyncio.to_thread(_gathered, found)
-        names = await _in_their_order(connection, tied, by) if tied.leads else None
-        credited[key] = Credited(await asyncio.to_thread(_paths, gathered, names, limit), revenue)
-    return credited
+    revenue = {key: _revenue(found) for key, found in groups.items()}
+    gathered = await asyncio.to_thread(lambda: {key: _gathered(found) for key, found in groups.items()})
+    tied = {one for some in gathered.values() for one in some.tied}
+    names = await _in_their_order(connection, tied, by) if tied else {}
+
+    def credited() -> dict[Key, Credited]:
+        return {key: Credited(_paths(some, names, limit), revenue[key]) for key, some in gathered.items()}
+
+    return await asyncio.to_thread(credited)
 
 
 def _revenue(found: Sequence[_Packed]) -> dict[str, Decimal]:
@@ -103,24 +116,26 @@ def _revenue(found: Sequence[_Packed]) -> dict[str, Decimal]:
     return revenue
 
 
-class _Tied(NamedTuple):
-    """Journeys of which only the ids of their touches tell the order."""
-
-    leads: list[UUID]
-    numbers: list[int]
+_Journey = tuple[UUID, int]
+"""A lead, and the number of its journey."""
 
 
-async def _in_their_order(connection: AsyncConnection, tied: _Tied, by: str) -> Sequence[Any]:
-    """Return the names of all touches of these journeys, in the order of lead, journey, time and id: of touches at once, the first told of."""
-    names: Sequence[Any] = (await read_rows(connection, _tied(by), tied._asdict())).scalars().all()
+async def _in_their_order(
+    connection: AsyncConnection, tied: Collection[_Journey], by: str
+) -> dict[_Journey, list[str | None]]:
+    """Return the names of all touches of each of these journeys, by time and id: of touches at once, the first told of."""
+    given = {"leads": [lead for lead, _ in tied], "numbers": [number for _, number in tied]}
+    names: dict[_Journey, list[str | None]] = {journey: [] for journey in tied}
+    for lead, number, name in (await read_rows(connection, _tied(by), given)).all():
+        names[lead, number].append(name)
     return names
 
 
-def _paths(gathered: _Gathered, in_order: Sequence[str | None] | None, lookback: int | None) -> Paths:
-    if in_order is not None:
+def _paths(gathered: _Gathered, names: Mapping[_Journey, Sequence[str | None]], lookback: int | None) -> Paths:
+    if gathered.tied:
         codes = {name: code for code, name in enumerate(gathered.names)}
-        gathered.ordered.settle([codes[name] for name in in_order])
-    return paths_of(*gathered, lookback=lookback)
+        gathered.ordered.settle([codes[name] for one in gathered.tied for name in names[one]])
+    return paths_of(gathered.ordered, gathered.journeys, gathered.names, gathered.currencies, lookback=lookback)
 
 
 class _Packed(NamedTuple):
@@ -138,15 +153,16 @@ class _Packed(NamedTuple):
 
 
 class _Gathered(NamedTuple):
-    """What paths are made of."""
+    """What paths are made of; ``tied`` are the journeys of which only the ids of their touches tell the order, in theirs."""
 
     ordered: Ordered
     journeys: Journeys
     names: list[str | None]
     currencies: list[str | None]
+    tied: list[_Journey]
 
 
-def _gathered(found: list[_Packed]) -> tuple[_Gathered, _Tied]:
+def _gathered(found: list[_Packed]) -> _Gathered:
     names = list(dict.fromkeys(one.name for one in found))
     currencies = list(dict.fromkeys([None, *(one.currency for one in found)]))
     found.sort(key=lambda one: one.is_touch)
@@ -162,9 +178,8 @@ def _gathered(found: list[_Packed]) -> tuple[_Gathered, _Tied]:
     journeys.clear()
     found.clear()
     ordered = Ordered(rows)
-    tied = ordered.tied()
-    leads, numbers = [UUID(int=high << 64 | low) for high, low, _ in tied], [number for *_, number in tied]
-    return _Gathered(ordered, told, names, currencies), _Tied(leads, numbers)
+    tied = [(UUID(int=high << 64 | low), number) for high, low, number in ordered.tied()]
+    return _Gathered(ordered, told, names, currencies, tied)
 
 
 def _won(one: _Packed, number: int) -> NDArray[Any]:
@@ -261,7 +276,11 @@ def _tied(by: str) -> Select[Any]:
     )
     of_journey = and_(touchpoints.c.lead_id == wanted.c.lead_id, touchpoints.c.journey == wanted.c.number)
     order = (touchpoints.c[name] for name in ("lead_id", "journey", "occurred_at", "id"))
-    return select(touchpoints.c[by]).select_from(touchpoints.join(wanted, of_journey)).order_by(*order)
+    return (
+        select(touchpoints.c.lead_id, touchpoints.c.journey, touchpoints.c[by])
+        .select_from(touchpoints.join(wanted, of_journey))
+        .order_by(*order)
+    )
 
 
 def _touches(journey: FromClause) -> list[ColumnElement[bool]]:
