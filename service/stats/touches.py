@@ -42,17 +42,18 @@ class Rows(NamedTuple):
 
     high: NDArray[np.uint64]
     low: NDArray[np.uint64]
-    numbers: NDArray[np.int32]
+    numbers: NDArray[np.int32] | Integers
     names: NDArray[np.int32]
     at: Integers
 
 
 class Journeys(NamedTuple):
-    """When journeys were won (or `NOT_WON`), and what each brought: a number for the currency (0: none) and the amount, or nan."""
+    """When journeys were won (or `NOT_WON`), what each brought: a number for the currency (0: none) and the amount, or nan; and its group's number."""
 
     won: Integers
     currencies: Integers
     amounts: Floats
+    groups: Integers
 
 
 @dataclass
@@ -163,9 +164,10 @@ def paths_of(
     names: Sequence[Name],
     currencies: Sequence[str | None],
     *,
+    groups: int,
     lookback: int | None,
-) -> Paths:
-    """Return how many journeys took each path. ``lookback`` microseconds before the win is how far a touch may be away."""
+) -> list[Paths]:
+    """Return how many journeys of each group took each path. ``lookback`` microseconds before the win is how far a touch may be away."""
     walked = _walked(ordered, journeys.won, lookback)
     lengths = np.bincount(walked.journey, minlength=len(journeys.won))
     starts = (
@@ -174,7 +176,7 @@ def paths_of(
         else walked.journey
     )
     bare = np.flatnonzero(lengths == 0)
-    found = Paths()
+    found = [Paths() for _ in range(groups)]
     _collect(found, journeys, bare, ordered.rows.names[bare][:, None], names, currencies)
     of = walked.journey[starts]
     for length in np.unique(lengths[of]).tolist():
@@ -260,7 +262,7 @@ def _is_after(rows: Rows, one: Integers, other: Integers) -> Marks:
 
 
 def _collect(
-    found: Paths,
+    found: Sequence[Paths],
     journeys: Journeys,
     which: Integers,
     steps: NDArray[np.int32],
@@ -271,9 +273,10 @@ def _collect(
     if not which.size:
         return
     won = journeys.won[which] != NOT_WON
-    state = np.where(won, 1 + journeys.currencies[which], 0)
-    states = 1 + len(currencies)
-    keys = _path_keys(steps, len(names)) * states + state
+    kinds = 1 + len(currencies)
+    state = np.where(won, 1 + journeys.currencies[which], 0) + journeys.groups[which] * kinds
+    states = kinds * len(found)
+    keys = _path_keys(steps, len(names), most=_LARGEST // states) * states + state
     if keys.max() >= _COUNTED_AT_ONCE:
         keys = np.unique(keys, return_inverse=True)[1]
     counts, amounts = np.bincount(keys), np.bincount(keys, np.nan_to_num(journeys.amounts[which]))
@@ -282,27 +285,30 @@ def _collect(
     there = np.flatnonzero(counts)
     some, counts, amounts = some[there], counts[there], amounts[there]
     told = zip(steps[some].tolist(), state[some].tolist(), counts.tolist(), amounts.tolist(), strict=True)
-    for codes, kind, count, amount in told:
+    for codes, standing, count, amount in told:
         path = tuple(names[code] for code in codes)
+        group, kind = divmod(standing, kinds)
+        paths = found[group]
         if not kind:
-            found.not_won[path] += count
+            paths.not_won[path] += count
             continue
-        before = found.won.get((path, currencies[kind - 1]), (0, 0.0))
-        found.won[path, currencies[kind - 1]] = before[0] + count, before[1] + amount
+        before = paths.won.get((path, currencies[kind - 1]), (0, 0.0))
+        paths.won[path, currencies[kind - 1]] = before[0] + count, before[1] + amount
         for name in set(path):
-            found.touched[name] += count
+            paths.touched[name] += count
 
 
-def _path_keys(steps: NDArray[np.int32], names: int) -> Integers:
+def _path_keys(steps: NDArray[np.int32], names: int, *, most: int) -> Integers:
+    """Return a number for each path, below ``most``."""
     length = steps.shape[1]
-    if names**length < _LARGEST // 1_000:
+    if names**length < most:
         keys: Integers = steps @ (names ** np.arange(length))
         return keys
     return np.unique(steps, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _decay(
-    found: Paths,
+    found: Sequence[Paths],
     journeys: Journeys,
     walked: _Walked,
     lengths: Integers,
@@ -319,10 +325,16 @@ def _decay(
     youngest = np.repeat(age[first + length - 1], length)
     worth = 2.0 ** ((youngest - age) / HALF_LIFE)
     share = worth / np.repeat(np.add.reduceat(worth, first), length)
-    key = name * len(currencies) + journeys.currencies[journey]
-    most = len(names) * len(currencies)
-    wins = np.bincount(key, share, minlength=most)
-    amounts = np.bincount(key, share * np.nan_to_num(journeys.amounts[journey]), minlength=most)
-    for place in np.flatnonzero(np.bincount(key, minlength=most)).tolist():
-        code, currency = divmod(place, len(currencies))
-        found.decayed[names[code], currencies[currency]] = float(wins[place]), float(amounts[place])
+    place = (journeys.groups[journey] * len(names) + name) * len(currencies) + journeys.currencies[journey]
+    most = int(place.max()) + 1
+    if most > _COUNTED_AT_ONCE:
+        keys, place = np.unique(place, return_inverse=True)
+    else:
+        keys = np.arange(most)
+    counts = np.bincount(place)
+    wins, amounts = np.bincount(place, share), np.bincount(place, share * np.nan_to_num(journeys.amounts[journey]))
+    there = counts > 0
+    for key, won, amount in zip(keys[there].tolist(), wins[there].tolist(), amounts[there].tolist(), strict=True):
+        code, currency = divmod(key, len(currencies))
+        group, code = divmod(code, len(names))
+        found[group].decayed[names[code], currencies[currency]] = won, amount

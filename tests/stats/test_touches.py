@@ -73,6 +73,7 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
         np.array([NOT_WON if one[1] is None else one[1] * DAY for one in told.values()], dtype=np.int64),
         np.array([one[2] for one in told.values()], dtype=np.int64),
         np.array([one[3] for one in told.values()], dtype=np.float64),
+        np.array([group_of(journey) for journey in told], dtype=np.int64),
     )
     ordered = Ordered(all_rows)
     tied = set(ordered.tied())
@@ -82,10 +83,18 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
         [one[3] for place, one in sorted(touches, key=lambda it: (*it[1][:3], it[1][4], it[0])) if one[:3] in tied]
     )
     limit = None if lookback is None else lookback * DAY
-    found, expected = (
-        paths_of(ordered, journeys, NAMES, CURRENCIES, lookback=limit),
-        naive(told, touches, lookback),
-    )
+    found = paths_of(ordered, journeys, NAMES, CURRENCIES, groups=3, lookback=limit)
+    for group in range(3):
+        mine = {journey: life for journey, life in told.items() if group_of(journey) == group}
+        assert_same(found[group], naive(mine, touches, lookback))
+    assert_same(Paths.together(found), naive(told, touches, lookback))
+
+
+def group_of(journey: tuple) -> int:
+    return sum(journey) % 3
+
+
+def assert_same(found: Paths, expected: Paths) -> None:
     assert found.not_won == expected.not_won
     assert found.touched == expected.touched
     assert found.won == expected.won
@@ -96,17 +105,17 @@ def test_they_are_the_same(told: dict, drawn: list, lookback: int | None) -> Non
 
 def test_a_long_path_is_put_in_order() -> None:
     at = np.random.default_rng(3).permutation(200)
-    journeys = Journeys(np.full(1, NOT_WON), np.zeros(1, np.int64), np.full(1, np.nan))
+    journeys = Journeys(np.full(1, NOT_WON), np.zeros(1, np.int64), np.full(1, np.nan), np.zeros(1, np.int64))
     all_rows = rows([(1, 1)] * 201, [1] * 201, [0, *(at % 3).tolist()], [BEFORE_ALL, *(at * DAY).tolist()])
     ordered = Ordered(all_rows)
     assert not ordered.tied()
-    found = paths_of(ordered, journeys, NAMES, CURRENCIES, lookback=None)
+    (found,) = paths_of(ordered, journeys, NAMES, CURRENCIES, groups=1, lookback=None)
     assert found.not_won == Counter([tuple(NAMES[place % 3] for place in range(200))])
 
 
 def test_journeys_without_any_touch_are_put_in_order() -> None:
     order = np.random.default_rng(4).permutation(40).tolist()
-    journeys = Journeys(np.full(40, NOT_WON), np.zeros(40, np.int64), np.full(40, np.nan))
+    journeys = Journeys(np.full(40, NOT_WON), np.zeros(40, np.int64), np.full(40, np.nan), np.zeros(40, np.int64))
     all_rows = rows([(1, one) for one in order], [1] * 40, [one % 3 for one in order], [BEFORE_ALL] * 40)
-    found = paths_of(Ordered(all_rows), journeys, NAMES, CURRENCIES, lookback=None)
+    (found,) = paths_of(Ordered(all_rows), journeys, NAMES, CURRENCIES, groups=1, lookback=None)
     assert found.not_won == Counter((NAMES[one % 3],) for one in range(40))

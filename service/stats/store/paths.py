@@ -42,7 +42,7 @@ from sqlalchemy.dialects.postgresql import UUID as SQL_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.definitions import BEGINNING, END
-from service.stats.question import Key, Question
+from service.stats.question import Dimension, Key, Question
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
@@ -52,6 +52,7 @@ from service.stats.store.rows import read_rows
 from service.stats.touches import BEFORE_ALL, NOT_WON, Journeys, Ordered, Paths, Rows, paths_of
 
 _NO_AMOUNT: Final = literal_column("'NaN'::float8", Float)
+_INT32: Final = 2**31
 _ROOM: Final = 16
 """How many bytes an id takes."""
 
@@ -88,32 +89,24 @@ async def read_paths(
     ``connection`` must hold a snapshot: what stands in the order of ids is asked for afterwards. ``admit`` is told how many groups there are
     before anything is made of them, and may raise.
     """
-    whole = not question.dimensions and question.unit == "journey" and (question.low, question.high) == (BEGINNING, END)
+    bounds = (question.low, question.high)
+    whole = not question.conditions and question.unit == "journey" and bounds == (BEGINNING, END)
     statement = _rows(Shape.of(question), by, whole=whole)
     given = sources.parameters(question) | {"low": question.low, "high": question.high}
     width = len(question.group_by)
-    groups: dict[Key, list[_Packed]] = {} if width else {(): []}
-    for row in (await read_rows(connection, statement, given)).all():
-        groups.setdefault(tuple(row[:width]), []).append(_Packed(*row[width:]))
+    found = [_Packed(tuple(row[:width]), *row[width:]) for row in (await read_rows(connection, statement, given)).all()]
+    groups: dict[Key, dict[str, Decimal]] = {} if width else {(): {}}
+    for one in found:
+        if not one.is_touch:
+            revenue = groups.setdefault(one.key, {})
+            if one.currency is not None and one.revenue is not None:
+                revenue[one.currency] = revenue.get(one.currency, Decimal(0)) + one.revenue
     admit(len(groups))
     limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    revenue = {key: _revenue(found) for key, found in groups.items()}
-    gathered = await asyncio.to_thread(lambda: {key: _gathered(found) for key, found in groups.items()})
-    tied = {one for some in gathered.values() for one in some.tied}
-    names = await _in_their_order(connection, tied, by) if tied else {}
-
-    def credited() -> dict[Key, Credited]:
-        return {key: Credited(_paths(some, names, limit), revenue[key]) for key, some in gathered.items()}
-
-    return await asyncio.to_thread(credited)
-
-
-def _revenue(found: Sequence[_Packed]) -> dict[str, Decimal]:
-    revenue: dict[str, Decimal] = {}
-    for one in found:
-        if one.currency is not None and one.revenue is not None:
-            revenue[one.currency] = revenue.get(one.currency, Decimal(0)) + one.revenue
-    return revenue
+    gathered = await asyncio.to_thread(_gathered, found, list(groups), apart=_are_several(question.group_by))
+    names = await _in_their_order(connection, set(gathered.tied), by) if gathered.tied else {}
+    paths = await asyncio.to_thread(_paths, gathered, names, len(groups), limit)
+    return {key: Credited(*one) for key, one in zip(groups, zip(paths, groups.values(), strict=True), strict=True)}
 
 
 _Journey = tuple[UUID, int]
@@ -131,16 +124,21 @@ async def _in_their_order(
     return names
 
 
-def _paths(gathered: _Gathered, names: Mapping[_Journey, Sequence[str | None]], lookback: int | None) -> Paths:
+def _paths(
+    gathered: _Gathered, names: Mapping[_Journey, Sequence[str | None]], groups: int, lookback: int | None
+) -> list[Paths]:
     if gathered.tied:
         codes = {name: code for code, name in enumerate(gathered.names)}
         gathered.ordered.settle([codes[name] for one in gathered.tied for name in names[one]])
-    return paths_of(gathered.ordered, gathered.journeys, gathered.names, gathered.currencies, lookback=lookback)
+    return paths_of(
+        gathered.ordered, gathered.journeys, gathered.names, gathered.currencies, groups=groups, lookback=lookback
+    )
 
 
 class _Packed(NamedTuple):
-    """Journeys or touches that are alike, packed."""
+    """Journeys or touches that are alike, packed. Touches have the key of their group only where a journey may be in several."""
 
+    key: Key
     is_touch: bool
     name: str | None
     number: int
@@ -162,7 +160,14 @@ class _Gathered(NamedTuple):
     tied: list[_Journey]
 
 
-def _gathered(found: list[_Packed]) -> _Gathered:
+def _are_several(group_by: Sequence[Dimension]) -> bool:
+    """Say whether a journey may be in several groups."""
+    return "tag" in group_by
+
+
+def _gathered(found: list[_Packed], groups: Sequence[Key], *, apart: bool) -> _Gathered:
+    """Unpack rows; ``apart`` says that a journey may be in several groups: it is another one in each."""
+    group_of = {key: number for number, key in enumerate(groups)}
     names = list(dict.fromkeys(one.name for one in found))
     currencies = list(dict.fromkeys([None, *(one.currency for one in found)]))
     found.sort(key=lambda one: one.is_touch)
@@ -172,13 +177,16 @@ def _gathered(found: list[_Packed]) -> _Gathered:
         _joined([_won(one, number) for one, number in zip(journeys, held, strict=True)], np.int64),
         np.repeat(np.array([currencies.index(one.currency) for one in journeys], dtype=np.int64), held),
         _joined([_amounts(one, number) for one, number in zip(journeys, held, strict=True)], np.float64),
+        np.repeat(np.array([group_of[one.key] for one in journeys], dtype=np.int64), held),
     )
-    rows = _unpacked(found, names)
+    journeys_a_lead = max((one.number for one in found), default=0) + 1
+    numbers = [one.number + journeys_a_lead * group_of[one.key] if apart else one.number for one in found]
+    rows = _unpacked(found, numbers, names)
     # Packed, they take as much room again.
     journeys.clear()
     found.clear()
     ordered = Ordered(rows)
-    tied = [(UUID(int=high << 64 | low), number) for high, low, number in ordered.tied()]
+    tied = [(UUID(int=high << 64 | low), number % journeys_a_lead) for high, low, number in ordered.tied()]
     return _Gathered(ordered, told, names, currencies, tied)
 
 
@@ -190,7 +198,7 @@ def _amounts(one: _Packed, number: int) -> NDArray[Any]:
     return np.frombuffer(one.amounts, dtype=">f8") if one.amounts else np.full(number, np.nan)
 
 
-def _unpacked(found: Sequence[_Packed], names: Sequence[str | None]) -> Rows:
+def _unpacked(found: Sequence[_Packed], numbers: Sequence[int], names: Sequence[str | None]) -> Rows:
     held = [len(one.leads) // _ROOM for one in found]
     codes = {name: code for code, name in enumerate(names)}
     times = [
@@ -199,7 +207,7 @@ def _unpacked(found: Sequence[_Packed], names: Sequence[str | None]) -> Rows:
     ]
     return Rows(
         *_halves([one.leads for one in found]),
-        np.repeat(np.array([one.number for one in found], dtype=np.int32), held),
+        np.repeat(np.array(numbers, dtype=np.int32 if max(numbers, default=0) < _INT32 else np.int64), held),
         np.repeat(np.array([codes[one.name] for one in found], dtype=np.int32), held),
         _joined(times, np.int64),
     )
@@ -245,10 +253,14 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
         .where(*chosen)
         .group_by(*dimensions.keys, journey.c[by], journey.c.number, journey.c.currency, is_won)
     )
-    rows = touchpoints if whole else dimensions.joined(journey.join(touchpoints, and_(*_touches(journey))))
+    # Touches are of the group that their journey is in; only where that may be several each has its own.
+    several = _are_several(shape.group_by)
+    of_touch = dimensions if several else Dimensions(shape._replace(group_by=()), journey)
+    journeys_and_touches = of_touch.joined(journey.join(touchpoints, and_(*_touches(journey))))
+    rows = touchpoints if whole and not several else journeys_and_touches
     of_touches = (
         select(
-            *dimensions.keys,
+            *(of_touch.keys if several else [cast(null(), Text).label(key.name) for key in dimensions.keys]),
             true().label("is_touch"),
             touchpoints.c[by].label("name"),
             touchpoints.c.journey.label("number"),
@@ -261,7 +273,7 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
         )
         .select_from(rows)
         .where(*chosen)
-        .group_by(*dimensions.keys, touchpoints.c[by], touchpoints.c.journey)
+        .group_by(*of_touch.keys, touchpoints.c[by], touchpoints.c.journey)
     )
     # Two of PostgreSQL's processes work on one each; to let several work on each would need both to be kept on disk on the way.
     return union_all(of_journeys, of_touches)

@@ -17,6 +17,7 @@ from sqlalchemy import CompoundSelect, CursorResult, Select, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Unavailable
+from service.core.memory import KEPT
 from service.core.rush import RUSH
 from service.stats.store.resting import resting
 
@@ -54,6 +55,7 @@ class _Turnstile:
     def leave(self) -> None:
         """Let the next one in."""
         self._free.release()
+        KEPT.give_back_soon()
 
 
 # One for each process; in tests, one for each loop.
