@@ -11,7 +11,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.core.children import allow_many_connections, end_with_supervisor
-from service.core.memory import KEPT
 from service.settings import Settings, load_settings
 
 
@@ -58,7 +57,6 @@ def api(descriptor: int, supervisor: int | None) -> None:
     from service.app import create_app
 
     allow_many_connections()
-    KEPT.begin()
     app = create_app(settings)
     # What there is now lives as long as the process. A full collection that walked it would hold up every request for 100 ms.
     gc.collect()

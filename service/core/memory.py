@@ -8,42 +8,67 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
-# Of <malloc.h>: from which size on memory is asked of the system by itself, and how much of what is free at the end is kept.
+# Of <malloc.h>: how much of what is free at the end is kept, and from which size on memory is asked of the system by itself.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGEST: Final = 1 << 30
-_KEPT: Final = 512 << 20
+_HELD: Final = {_M_MMAP_THRESHOLD: 1 << 30, _M_TRIM_THRESHOLD: 512 << 20}
+# What the C library comes to by itself once large memory has been given back.
+_USUAL: Final = {_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 64 << 20}
 _QUIET: Final = 5.0
 """Seconds without such sums after which memory is given back."""
 
 
-class _Kept:
-    """The memory of this process: whether what is free is kept, and when it is to be given back."""
+class _Library(NamedTuple):
+    """What the C library is asked to do."""
+
+    mallopt: Callable[[int, int], int]
+    malloc_trim: Callable[[int], int]
+
+    def allocate(self, by: dict[int, int]) -> None:
+        """Take and give back memory by these parameters from now on."""
+        for parameter, value in by.items():
+            self.mallopt(parameter, value)
+
+
+def _library() -> _Library | None:
+    library = ctypes.CDLL(None)
+    try:
+        return _Library(library.mallopt, library.malloc_trim)
+    except AttributeError:
+        return None
+
+
+class _Memory:
+    """The memory of this process."""
 
     def __init__(self) -> None:
-        self._give_back: Any = None
+        self._library = _library()
+        self._is_held = False
         self._later: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
-        """Keep freed memory for the next sums, from now on and for good; to be called before there are any threads."""
-        library = ctypes.CDLL(None)
-        try:
-            give_back = library.malloc_trim
-            if library.mallopt(_M_MMAP_THRESHOLD, _LARGEST) and library.mallopt(_M_TRIM_THRESHOLD, _KEPT):
-                self._give_back = give_back
-        except AttributeError:
-            return
+    def hold(self) -> None:
+        """Keep what is freed for the next sums; to be called before them, in the loop."""
+        if self._later is not None:
+            self._later.cancel()
+        if self._library is not None and not self._is_held:
+            self._library.allocate(_HELD)
+            self._is_held = True
 
     def give_back_soon(self) -> None:
         """Give freed memory back in a while, unless this is called again before; called in the loop when sums are done."""
-        if self._give_back is None:
-            return
         if self._later is not None:
             self._later.cancel()
         loop = asyncio.get_running_loop()
-        self._later = loop.call_later(_QUIET, lambda: loop.run_in_executor(None, self._give_back, 0))
+        self._later = loop.call_later(_QUIET, loop.run_in_executor, None, self._give_back)
+
+    def _give_back(self) -> None:
+        if self._library is not None and self._is_held:
+            self._is_held = False
+            self._library.allocate(_USUAL)
+            self._library.malloc_trim(0)
 
 
-KEPT: Final = _Kept()
+MEMORY: Final = _Memory()

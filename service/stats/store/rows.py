@@ -17,7 +17,7 @@ from sqlalchemy import CompoundSelect, CursorResult, Select, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Unavailable
-from service.core.memory import KEPT
+from service.core.memory import MEMORY
 from service.core.rush import RUSH
 from service.stats.store.resting import resting
 
@@ -49,13 +49,14 @@ class _Turnstile:
         self._waiting += 1
         try:
             await self._free.acquire()
+            MEMORY.hold()
         finally:
             self._waiting -= 1
 
     def leave(self) -> None:
         """Let the next one in."""
         self._free.release()
-        KEPT.give_back_soon()
+        MEMORY.give_back_soon()
 
 
 # One for each process; in tests, one for each loop.
