@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -17,7 +18,7 @@ from service.stats.calendars import Interval, boundaries, bucket_start
 from service.stats.cohorts import AgeCount
 from service.stats.flow import LeadCount
 from service.stats.funnel import CellCount, MoveCount
-from service.stats.question import Question
+from service.stats.question import Key, Question
 from service.stats.remembering import Remembered
 from service.stats.store.counts import first_bucket
 
@@ -28,6 +29,7 @@ MAX_PARTS: Final = 50_000
 # Of seventy groups a funnel is half a megabyte, and a trend of two years or a card a third of one.
 _REMEMBERED: Final = Remembered(16 << 20)
 
+Found = TypeVar("Found")
 Count = TypeVar("Count", CellCount, MoveCount, LeadCount, AgeCount)
 
 
@@ -76,11 +78,25 @@ async def with_totals(
     """
     counts = await ask(question)
     refuse_too_many(len({count[1] for count in counts}), each)
-    if "tag" in question.group_by:
-        # A lead with several tags is in several groups: only a count of its own says how many there are in all.
+    if question.groups_overlap:
+        # Only a count of its own says how many there are in all.
         return counts, await ask(ungrouped(question))
     # All have the bucket first and the key second; naming them one by one would take a third of the time that an answer takes.
     return counts, map(_of_all, counts)
+
+
+async def all_together(
+    question: Question,
+    found: Mapping[Key, Found],
+    read: Callable[[Question], Awaitable[Mapping[Key, Found]]],
+    together: Callable[[Collection[Found]], Found],
+) -> Found:
+    """Return all groups of a question as one: what was found of them put together, or read anew where they overlap."""
+    if not question.group_by:
+        return found[()]
+    if question.groups_overlap:
+        return (await read(ungrouped(question)))[()]
+    return await asyncio.to_thread(together, found.values())
 
 
 def _of_all(count: Count) -> Count:

@@ -16,6 +16,7 @@ Shares = Mapping[Name, float]
 
 
 _DIGITS: Final = 7
+"""To so many places shares of money are told apart: far below a cent, far above what sums of floats miss."""
 
 
 class Credits(NamedTuple):

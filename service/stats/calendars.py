@@ -133,29 +133,41 @@ def _ceiling(at: datetime, grain: int) -> datetime:
     )
 
 
-# How many rows there are to read in a bucket of each grain, about, for each in a quarter hour; and how long one is in the mean. All the groups
-# and cells that there are stand in a month as in a year, and nearly all in an octad.
+# How many rows there are to read in a bucket of each grain, about, for each in a quarter hour. All the groups and cells that there are stand in
+# a month as in a year, and nearly all in an octad.
 _ROWS: Final = {0: 1, 1: 30, 4: 40, 2: 45, 3: 45}
-_LENGTH: Final = {0: QUARTER_HOUR, 1: DAY, 4: DAY * 7.61, 2: DAY * 30.44, 3: DAY * 365.24}
+# In what is shorter than half of the shortest bucket it is never less to take away.
+_SHORTEST: Final = {1: DAY, 4: DAY * 4, 2: DAY * 28, 3: DAY * 365}
+_OCTADS: Final = 4
+
+
+def _buckets(grain: int, low: datetime, high: datetime) -> int:
+    """Return how many buckets of a grain there are between two starts of one."""
+    if grain in (0, 1):
+        return (high - low) // (DAY if grain else QUARTER_HOUR)
+    if grain == 3:
+        return high.year - low.year
+    months = (high.year - low.year) * 12 + high.month - low.month
+    return months if grain == 2 else months * _OCTADS + high.day // OCTAD - low.day // OCTAD
 
 
 class _Cut(NamedTuple):
     """Runs of buckets, and how much there is to read in them, in quarter hours."""
 
-    rows: float
+    rows: int
     runs: tuple[Segment, ...]
 
     @classmethod
     def of(cls, grain: int, low: datetime, high: datetime) -> _Cut:
         """Return a single run."""
-        return cls(_ROWS[grain] * ((high - low) / _LENGTH[grain]), (Segment(grain, low, high),))
+        return cls(_ROWS[grain] * _buckets(grain, low, high), (Segment(grain, low, high),))
 
     def backwards(self) -> _Cut:
         """Return what leads back: what was to be added is to be taken away, and the other way round."""
         return _Cut(self.rows, tuple(run._replace(sign=-run.sign) for run in self.runs))
 
 
-_NOTHING: Final = _Cut(0.0, ())
+_NOTHING: Final = _Cut(0, ())
 
 
 # The same months are asked for again and again. Their parts, of which some occur several times in each, would drive them out.
@@ -173,7 +185,7 @@ def segments(low: datetime, high: datetime) -> tuple[Segment, ...]:
 def _cut(low: datetime, high: datetime, size: int) -> _Cut:
     """Return the best cut with buckets up to a size, which is its place in `SIZES`."""
     span = high - low
-    while size and span < _LENGTH[SIZES[size]] / 2:
+    while size and span < _SHORTEST[SIZES[size]] / 2:
         size -= 1
     grain = SIZES[size]
     if low >= high or grain == 0:

@@ -89,7 +89,7 @@ def _of_all(answered: _Answered) -> _Answered:
 
 def _are_parts(question: Question) -> bool:
     """Say whether a question's groups add up to the whole: nobody is in two of them, and they have costs if the whole has."""
-    return "tag" not in question.group_by and has_costs(question) == has_costs(ungrouped(question))
+    return not question.groups_overlap and has_costs(question) == has_costs(ungrouped(question))
 
 
 def _cards(spans: Spans, answered: _Answered) -> Callable[[Key], dict[str, Any]]:

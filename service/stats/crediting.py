@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.stats.answering import refuse_too_many, ungrouped
+from service.stats.answering import all_together, refuse_too_many, ungrouped
 from service.stats.asking import parse_duration, question_of
 from service.stats.attribution import credit_lines
 from service.stats.definitions import REACHED
@@ -34,15 +35,9 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
             raise Invalid(f"?{name}", "does not go with attribution; lookback limits which touches are credited")
     question = question_of(query, mode="cohort", now=now)
     lookback = parse_duration(query.lookback, pointer="?lookback") if query.lookback is not None else None
-    found = await read_paths(connection, question, by=query.by, lookback=lookback, admit=refuse_too_many)
-    everybody = ungrouped(question)
-    if not question.group_by:
-        whole = found[()]
-    elif "tag" in question.group_by:
-        # A lead with several tags is in several groups.
-        whole = (await read_paths(connection, everybody, by=query.by, lookback=lookback))[()]
-    else:
-        whole = await asyncio.to_thread(Credited.together, found.values())
+    read = partial(read_paths, connection, by=query.by, lookback=lookback, admit=refuse_too_many)
+    found = await read(question)
+    whole = await all_together(question, found, read, Credited.together)
     if len(whole.paths.names) > _MOST_NAMES:
         raise Invalid(
             "?by", f"more than {_MOST_NAMES} of them touched these journeys: choose some of them, or a shorter time"
@@ -53,7 +48,7 @@ async def attribution(connection: AsyncConnection, query: AttributionQuery, *, n
     described |= {"by": query.by, "lookback": duration(lookback) if lookback is not None else None}
 
     def answer() -> dict[str, Any]:
-        of_all = told.of(everybody, (), whole)
+        of_all = told.of(ungrouped(question), (), whole)
         groups = [
             {"key": question.key_of(key), **(told.of(question, key, found[key]) if key else of_all)}
             for key in sorted(found, key=lambda key: (-found[key].paths.journeys, order_of(key)))

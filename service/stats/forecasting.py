@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.core.errors import Invalid
-from service.stats.answering import ungrouped
+from service.stats.answering import all_together, ungrouped
 from service.stats.asking import question_of
 from service.stats.definitions import OPEN
 from service.stats.forecast import backtest, chance_table, expected, in_the_end, open_ones, usual_amounts
@@ -37,20 +37,14 @@ async def forecast(connection: AsyncConnection, query: ForecastQuery, *, now: da
         if getattr(query, name) is not None:
             raise Invalid(f"?{name}", "does not go with a forecast, which looks ahead from now")
     question = question_of(query, mode="cohort", now=now)
-    found = await _read(connection, question)
+    read = partial(_read, connection)
+    found = await read(question)
     if len(found) > _MOST_GROUPS:
         raise Invalid("?group_by", f"makes {len(found)} groups, and each learns by itself: no more than {_MOST_GROUPS}")
-    everybody = ungrouped(question)
-    if not question.group_by:
-        whole = found[()]
-    elif "tag" in question.group_by:
-        # A lead with several tags is in several groups.
-        whole = (await _read(connection, everybody))[()]
-    else:
-        whole = await asyncio.to_thread(_Known.together, list(found.values()))
+    whole = await all_together(question, found, read, _Known.together)
 
     def answer() -> dict[str, Any]:
-        told = _told(everybody, (), whole, now)
+        told = _told(ungrouped(question), (), whole, now)
         groups = [
             {"key": question.key_of(key), **(_told(question, key, found[key], now) if key else told)}
             for key in sorted(found, key=lambda key: (-len(found[key].lives.won), order_of(key)))
@@ -67,7 +61,7 @@ class _Known(NamedTuple):
     moves: Counter[tuple[str, str]]
 
     @classmethod
-    def together(cls, parts: Sequence[_Known]) -> _Known:
+    def together(cls, parts: Collection[_Known]) -> _Known:
         """Return several groups as one."""
         moves: Counter[tuple[str, str]] = Counter()
         for part in parts:

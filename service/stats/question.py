@@ -100,6 +100,11 @@ class Question:
         """Return all dimensions the question groups or filters by."""
         return frozenset(self.group_by) | {chosen.dimension for chosen in self.conditions}
 
+    @property
+    def groups_overlap(self) -> bool:
+        """Say whether one lead may be in several groups: then these do not add up to the whole."""
+        return overlap(self.group_by)
+
     def is_rolled_up(self, *bounds: datetime) -> bool:
         """Say whether the rollup can answer, with these instants as its cuts; otherwise the journeys or transitions themselves must."""
         if self.window is not None or self.known_at is not None or not is_aligned(self.low, self.high, *bounds):
@@ -110,6 +115,11 @@ class Question:
     def key_of(self, key: Key) -> dict[str, str | None]:
         """Return a group's key with the names of its dimensions."""
         return dict(zip(self.group_by, key, strict=True))
+
+
+def overlap(group_by: Iterable[Dimension]) -> bool:
+    """Say whether one lead may be in several groups of these dimensions: it may have several tags."""
+    return "tag" in group_by
 
 
 def instant(at: datetime) -> str:

@@ -42,7 +42,7 @@ async def channels(connection: AsyncConnection, query: ChannelsQuery, *, now: da
 
 async def _whole(connection: AsyncConnection, question: Question, yields: Mapping[Key, Yield]) -> Mapping[Key, Yield]:
     """Return all groups together: their sum, unless somebody may be in two of them, or only the whole has costs."""
-    if "tag" in question.group_by or has_costs(question) != has_costs(ungrouped(question)):
+    if question.groups_overlap or has_costs(question) != has_costs(ungrouped(question)):
         return await yields_of(connection, ungrouped(question))
     return {(): added(yields.values())}
 

@@ -123,29 +123,21 @@ class Ordered:
     def __init__(self, rows: Rows) -> None:
         order = np.argsort(rows.high, kind="stable")
         alike = _as_before(rows.high[order])
-        # Columns that are put in order once are compared as they stand, which is far faster than to look up each place.
-        low, numbers, at = rows.low[order], rows.numbers[order], rows.at[order]
-        wrong = np.flatnonzero(alike & _is_before_the_last(low, numbers, at))
-        if wrong.size:
-            before = order.copy()
-            _put_in_order(rows, order, alike, wrong)
-            moved = np.flatnonzero(order != before)
-            now = order[moved]
-            low[moved], numbers[moved], at[moved] = rows.low[now], rows.numbers[now], rows.at[now]
+        _put_in_order(rows, order, alike)
         self.rows = rows
         self.order: Integers = order
-        self.at: Integers = at
         # Which rows are of the same journey as the row before.
-        self.together: Marks = alike & _as_before(low) & _as_before(numbers)
+        self.together: Marks = alike & _as_before(rows.low[order]) & _as_before(rows.numbers[order])
         self._tied = self._find_ties()
 
     def _find_ties(self) -> Integers:
         """Return the places of all touches of journeys of which time alone does not tell in what order its names stand."""
-        ties = self.together & _as_before(self.at) & ~_as_before(self.rows.names[self.order])
+        at, names = self.rows.at[self.order], self.rows.names[self.order]
+        ties = self.together & _as_before(at) & ~_as_before(names)
         if not ties.any():
             return np.empty(0, dtype=np.int64)
         journey = np.cumsum(~self.together)
-        return np.flatnonzero((np.bincount(journey, ties) > 0)[journey] & (self.at != BEFORE_ALL))
+        return np.flatnonzero((np.bincount(journey, ties) > 0)[journey] & (at != BEFORE_ALL))
 
     def tied(self) -> list[tuple[int, int, int]]:
         """Return the journeys of which only the ids of their touches tell the order: the two halves of the lead's id, and the number."""
@@ -194,23 +186,16 @@ def _walked(ordered: Ordered, won_at: Integers, lookback: int | None) -> _Walked
     head = np.repeat(order[start], np.diff(np.append(start, len(order))))
     kept = np.flatnonzero(together & (head < len(won_at)))
     journey, touch = head[kept], order[kept]
-    won, at = won_at[journey], ordered.at[kept]
+    won, at = won_at[journey], rows.at[touch]
     counts = at <= won
     if lookback is not None:
         counts &= (won == NOT_WON) | (at >= won - lookback)
     return _Walked(journey[counts], rows.names[touch][counts], at[counts])
 
 
-def _is_before_the_last(*columns: NDArray[Any]) -> Marks:
-    """Return whether each row, by its columns, should stand before the one before it."""
-    first, *others = columns
-    before = np.zeros(len(first), dtype=np.bool_)
-    np.less(first[1:], first[:-1], out=before[1:])
-    return before | (_as_before(first) & _is_before_the_last(*others)) if others else before
-
-
-def _put_in_order(rows: Rows, order: Integers, alike: Marks, active: Integers) -> None:
-    """Sort, in place, those whose leads' ids begin alike; ``active`` are the places of those that stand wrong."""
+def _put_in_order(rows: Rows, order: Integers, alike: Marks) -> None:
+    """Sort, in place, those whose leads' ids begin alike."""
+    active = np.flatnonzero(alike)
     for _ in range(_PASSES):
         wrong = _are_wrong(rows, order, active)
         if not wrong.size:

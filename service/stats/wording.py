@@ -201,6 +201,6 @@ def _common(question: Question) -> str:
         )
     if question.segment is not None:
         sentences.append(f"Only what is of the segment {question.segment.key}.")
-    if "tag" in question.group_by:
+    if question.groups_overlap:
         sentences.append("A lead with several tags is counted in the group of each, and once among all.")
     return " ".join(sentences)

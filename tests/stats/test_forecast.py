@@ -249,6 +249,21 @@ def _told(part: Any) -> Any:
     return round(part, 6) if isinstance(part, float) else part
 
 
+async def test_of_a_group_may_only_those_move_who_started_before(client: AsyncClient) -> None:
+    for channel, month in (("web", 1), ("fair", 3)):
+        lead = {"email": f"{channel}@firma.de", "channel": channel, "occurred_at": f"2026-{month:02}-05T00:00:00Z"}
+        made = (await client.post("/v1/leads", json=lead)).json()
+        won = {"event": "win", "allow_skip": True, "occurred_at": "2026-03-09T00:00:00Z"}
+        assert (await client.post(f"/v1/leads/{made['id']}/transitions", json=won)).is_success
+    answer = (await client.get("/v1/stats/forecast?from=2026-03-01&group_by=channel")).json()
+    observed = {group["key"]["channel"]: group["in_the_end"][0]["observed"] for group in answer["groups"]}
+    assert observed["web"] == 1
+    assert answer["in_the_end"][0]["observed"] == sum(observed.values()) > 1
+    for channel, moves in observed.items():
+        alone = (await client.get(f"/v1/stats/forecast?from=2026-03-01&channel={channel}")).json()
+        assert alone["in_the_end"][0]["observed"] == moves
+
+
 async def test_too_many_groups_are_refused(client: AsyncClient) -> None:
     leads = [{"email": f"a{number}@firma.de", "campaign": f"c{number}"} for number in range(201)]
     assert (await client.post("/v1/leads/batch", json=leads)).is_success

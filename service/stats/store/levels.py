@@ -18,7 +18,7 @@ COUNT_BITS: Final = 40
 _UNIT: Final = 1 << COUNT_BITS
 
 
-def start_of(unit: str) -> str:
+def _start_of(unit: str) -> str:
     """Return what cuts ``bucket`` in SQL to the start of a day, an octad, a month or a year of UTC, whatever time zone the session has."""
     if unit == "day":
         # Days are many; this is ten times faster than asking the calendar.
@@ -86,7 +86,7 @@ class Rollup:
         untold = ", NULL::bigint[] AS times" if self.pooled else ""
         told = {0: f"SELECT 0 AS grain, {', '.join((*self.keys, *self.sums))}{untold} FROM level_0"}  # noqa: S608  constants
         for grain, unit, whole in KEPT_GRAINS[1:]:
-            given = {"bucket": f"{start_of(unit)} AS bucket"} | (
+            given = {"bucket": f"{_start_of(unit)} AS bucket"} | (
                 {"campaign": "NULL::text AS campaign"} if whole else {}
             )
             placed = ", ".join(given.get(key, key) for key in self.keys)

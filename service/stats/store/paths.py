@@ -42,7 +42,7 @@ from sqlalchemy.dialects.postgresql import UUID as SQL_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.stats.definitions import BEGINNING, END
-from service.stats.question import Dimension, Key, Question
+from service.stats.question import Key, Question, overlap
 from service.stats.store import sources
 from service.stats.store.dimensions import Dimensions, Shape
 from service.stats.store.ledger import touchpoints
@@ -72,17 +72,13 @@ class Credited(NamedTuple):
         return cls(Paths.together(part.paths for part in parts), revenue)
 
 
-def _admit(_groups: int) -> None:
-    """Admit any number of groups."""
-
-
 async def read_paths(
     connection: AsyncConnection,
     question: Question,
     *,
     by: str,
     lookback: timedelta | None,
-    admit: Callable[[int], None] = _admit,
+    admit: Callable[[int], None],
 ) -> dict[Key, Credited]:
     """Return the paths of the journeys of a question, and what they brought, by group; the only one is there even if it has none.
 
@@ -103,10 +99,10 @@ async def read_paths(
                 revenue[one.currency] = revenue.get(one.currency, Decimal(0)) + one.revenue
     admit(len(groups))
     limit = None if lookback is None else lookback // timedelta(microseconds=1)
-    gathered = await asyncio.to_thread(_gathered, found, list(groups), apart=_are_several(question.group_by))
+    gathered = await asyncio.to_thread(_gathered, found, list(groups), apart=question.groups_overlap)
     names = await _in_their_order(connection, set(gathered.tied), by) if gathered.tied else {}
     paths = await asyncio.to_thread(_paths, gathered, names, len(groups), limit)
-    return {key: Credited(*one) for key, one in zip(groups, zip(paths, groups.values(), strict=True), strict=True)}
+    return {key: Credited(some, brought) for (key, brought), some in zip(groups.items(), paths, strict=True)}
 
 
 _Journey = tuple[UUID, int]
@@ -158,11 +154,6 @@ class _Gathered(NamedTuple):
     names: list[str | None]
     currencies: list[str | None]
     tied: list[_Journey]
-
-
-def _are_several(group_by: Sequence[Dimension]) -> bool:
-    """Say whether a journey may be in several groups."""
-    return "tag" in group_by
 
 
 def _gathered(found: list[_Packed], groups: Sequence[Key], *, apart: bool) -> _Gathered:
@@ -254,7 +245,7 @@ def _rows(shape: Shape, by: str, *, whole: bool) -> CompoundSelect[Any]:
         .group_by(*dimensions.keys, journey.c[by], journey.c.number, journey.c.currency, is_won)
     )
     # Touches are of the group that their journey is in; only where that may be several each has its own.
-    several = _are_several(shape.group_by)
+    several = overlap(shape.group_by)
     of_touch = dimensions if several else Dimensions(shape._replace(group_by=()), journey)
     journeys_and_touches = of_touch.joined(journey.join(touchpoints, and_(*_touches(journey))))
     rows = touchpoints if whole and not several else journeys_and_touches
